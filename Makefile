@@ -1,0 +1,126 @@
+# Publishes complete chunks of Wikidata to the Hugging Face Hub. `make` alone lists what it can do.
+# Every variable below can be set on the command line or in the environment.
+
+# The chunk to push, such as 3; none means every chunk that is complete and not yet pushed.
+CHUNK ?=
+# The table to push; none means all five.
+TABLE ?=
+# 1: tell what would be uploaded, and change nothing.
+DRY_RUN ?=
+# 1: print nothing where all goes well, for cron.
+QUIET ?=
+# The user or organization that owns the five dataset repos.
+HF_USER ?= permutans
+# 1: repos that have to be created are private.
+PRIVATE ?=
+# State files of the pipeline.
+STATE_DIR ?= state
+# Partition files of the pipeline.
+OUTPUT_DIR ?= results
+# Sidecars of the pipeline.
+AUDIT_DIR ?= audit
+# Manifests and receipts.
+MANIFEST_DIR ?= manifests
+# Where files are laid out for the upload; emptied afterwards.
+STAGING_DIR ?= staging
+# The upload CLI's output, a file for each run.
+LOG_DIR ?= logs
+# Tables that are pushed at the same time.
+JOBS ?= 5
+# Workers of each upload CLI; with 1 nobody idles.
+WORKERS ?= 1
+# An upload is ended when nothing has advanced for so many minutes.
+STALL_MINUTES ?= 10
+# An upload is ended after so many hours in any case.
+UPLOAD_TIMEOUT ?= 24
+# How often the Hub is asked, or an upload started, before giving up on errors that pass.
+ATTEMPTS ?= 6
+# Seconds to wait after the first such error; doubled each time.
+RETRY_SECONDS ?= 2
+# The Python to make the virtual environment with, 3.11 or newer.
+PYTHON ?= python3
+# The program that uploads.
+UPLOADER ?= huggingface-cli
+# The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
+#   HF_ENDPOINT, HF_TOKEN, HF_HOME
+
+TABLES := labels descriptions aliases links claims
+VENV := .venv
+SETTINGS := DRY_RUN QUIET HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR JOBS WORKERS STALL_MINUTES \
+	UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS UPLOADER
+export $(SETTINGS) PYTHON
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The Python that runs our own commands. A push passes on its own, which may be another than ours.
+export WIKIDATA ?= $(CURDIR)/$(VENV)/bin/python
+
+# CHUNK and TABLE are looked at unexpanded, before a shell or Python sees them.
+without = $(if $(1),$(subst $(firstword $(1)),,$(call without,$(wordlist 2,99,$(1)),$(2))),$(2))
+ifneq ($(call without,0 1 2 3 4 5 6 7 8 9,$(value CHUNK)),)
+$(error CHUNK=$(value CHUNK) is no chunk: give a whole number, such as CHUNK=3)
+endif
+ifneq ($(filter $(TABLES),$(firstword $(value TABLE))),$(value TABLE))
+$(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo push status verify hub test lint format lock upload clean
+.SILENT:
+.SUFFIXES:
+
+help: ## list targets and variables
+	awk -f scripts/help.awk Makefile
+
+setup: $(VENV)/runtime ## make the virtual environment that everything runs in
+
+push: $(VENV)/runtime ## push CHUNK, or every chunk that is complete and not yet pushed
+	"$$WIKIDATA" -m wikidata push $(ONLY_CHUNK) $(ONLY_TABLE)
+
+status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
+	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)
+
+verify: $(VENV)/runtime ## compare the Hub with the manifests of CHUNK, or of every pushed chunk; change nothing
+	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)
+
+demo: $(VENV)/dev ## push a small sample to a Hub on localhost, and read it back
+	"$$WIKIDATA" scripts/demo.py
+
+hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
+	"$$WIKIDATA" -m localhub --root demo/hub
+
+test: $(VENV)/dev ## run all tests
+	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/dev ## run the linters and the type checker
+	ruff check . && ruff format --check . && mypy && shellcheck .ci/run
+
+format: $(VENV)/dev ## format the code
+	ruff check --fix . && ruff format .
+
+lock: ## compile requirements/*.txt from pyproject.toml
+	sh scripts/lock.sh
+
+# What a push runs for each repo, with REPO, FOLDER and LOG in the environment: the CLI under the watcher.
+upload:
+	"$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
+		--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" -- \
+		"$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$$WORKERS" --no-report --no-bars
+
+clean: ## remove the virtual environment and the demo
+	rm -rf $(VENV) demo
+
+ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
+ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
+
+# An environment does not survive being moved: one that was made elsewhere is made anew.
+ifneq ($(file <$(VENV)/place),$(CURDIR))
+.PHONY: $(VENV)/place
+endif
+
+$(VENV)/place:
+	sh scripts/setup.sh place
+
+$(VENV)/runtime: requirements/runtime.txt pyproject.toml $(VENV)/place
+	sh scripts/setup.sh runtime
+
+$(VENV)/dev: requirements/dev.txt pyproject.toml $(VENV)/place
+	sh scripts/setup.sh dev

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Compiles the lock files from pyproject.toml: hashed, for every platform, without the addresses of a registry.
+# runtime.txt is constrained by dev.txt, so that both hold the same versions.
+set -eu
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+"${PYTHON:-python3}" -m venv "$tools"
+"$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+compile() {
+    "$tools/bin/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml "$@"
+}
+compile --extra dev --extra build --output-file requirements/dev.txt
+compile --extra build --constraints requirements/dev.txt --output-file requirements/runtime.txt

@@ -1,0 +1,7 @@
+"""`python -m wikidata`, the same as the `wikidata` command."""
+
+import sys
+
+from wikidata.main import main
+
+sys.exit(main())

@@ -1,0 +1,129 @@
+"""Tables, partition columns, repo names, folders, and the environment variables that override them."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from wikidata.errors import UsageError
+
+HF_USER = "permutans"
+REPO_TARGET = "{hf_user}/wikidata-{tbl}"
+
+# Of a Hub repo id: owner/name, see huggingface_hub.utils.validate_repo_id.
+_REPO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+ROOT = _CHECKOUT if (_CHECKOUT / "Makefile").is_file() else Path.cwd()
+"""The folder of the Makefile; the default folders lie beside it."""
+
+
+class Table(StrEnum):
+    """The five published tables, each a dataset repo of its own."""
+
+    LABELS = "labels"
+    DESCRIPTIONS = "descriptions"
+    ALIASES = "aliases"
+    LINKS = "links"
+    CLAIMS = "claims"
+
+    @property
+    def partition_column(self) -> str:
+        """The column by whose values the table is split into folders."""
+        return "site" if self is Table.LINKS else "language"
+
+
+def target_repos(hf_user: str) -> dict[Table, str]:
+    """The repo id of every table, such as `permutans/wikidata-labels`."""
+    return {table: REPO_TARGET.format(hf_user=hf_user, tbl=table) for table in Table}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may set, by environment variables of the same names in capitals (see the Makefile)."""
+
+    dry_run: bool
+    quiet: bool
+    hf_user: str
+    state_dir: Path
+    output_dir: Path
+    audit_dir: Path
+    manifest_dir: Path
+    staging_dir: Path
+    log_dir: Path
+    jobs: int
+    workers: int
+    private: bool
+    stall_minutes: float
+    upload_timeout_hours: float
+    attempts: int
+    retry_seconds: float
+    lock_stale_hours: float
+    log_keep_days: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; an empty variable counts as unset. Raises UsageError naming the variable."""
+        reader = _Reader(environment)
+        hf_user = reader.text("HF_USER", HF_USER)
+        for repo in target_repos(hf_user).values():
+            check_repo_id(repo, "HF_USER")
+        return cls(
+            dry_run=reader.flag("DRY_RUN"),
+            quiet=reader.flag("QUIET"),
+            hf_user=hf_user,
+            state_dir=reader.folder("STATE_DIR", "state"),
+            output_dir=reader.folder("OUTPUT_DIR", "results"),
+            audit_dir=reader.folder("AUDIT_DIR", "audit"),
+            manifest_dir=reader.folder("MANIFEST_DIR", "manifests"),
+            staging_dir=reader.folder("STAGING_DIR", "staging"),
+            log_dir=reader.folder("LOG_DIR", "logs"),
+            jobs=reader.count("JOBS", 5),
+            workers=reader.count("WORKERS", 1),
+            private=reader.flag("PRIVATE"),
+            stall_minutes=reader.positive("STALL_MINUTES", 10),
+            upload_timeout_hours=reader.positive("UPLOAD_TIMEOUT", 24),
+            attempts=reader.count("ATTEMPTS", 6),
+            retry_seconds=reader.positive("RETRY_SECONDS", 2),
+            lock_stale_hours=reader.positive("LOCK_STALE_HOURS", 24),
+            log_keep_days=reader.positive("LOG_KEEP_DAYS", 30),
+        )
+
+
+def check_repo_id(repo_id: str, source: str) -> str:
+    """Return `repo_id` where it is a valid `owner/name`; raise UsageError naming its `source` otherwise."""
+    if not _REPO_ID.fullmatch(repo_id):
+        raise UsageError(f"{source}: {repo_id!r} is not a repo id such as permutans/wikidata-labels")
+    return repo_id
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+
+    def text(self, name: str, default: str) -> str:
+        return self.environment.get(name) or default
+
+    def folder(self, name: str, default: str) -> Path:
+        given = self.environment.get(name)
+        return Path(given).absolute() if given else ROOT / default
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0")
+        if value not in {"0", "1"}:
+            raise UsageError(f"{name}={value}: must be 1 or 0")
+        return value == "1"
+
+    def count(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) < 1:
+            raise UsageError(f"{name}={value}: must be a whole number from 1 to 9999")
+        return int(value)
+
+    def positive(self, name: str, default: float) -> float:
+        value = self.text(name, str(default))
+        if not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{0,9}", value) or not value.strip("0."):
+            raise UsageError(f"{name}={value}: must be a number above 0")
+        return float(value)

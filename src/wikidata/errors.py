@@ -1,0 +1,109 @@
+"""Every expected failure, with the exit code that it ends the program with.
+
+Each message is one line that says what, where and what to do next. Anything else that is raised is a bug.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes; 75 is EX_TEMPFAIL of sysexits.h."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    BUG = 3
+    TRY_LATER = 75
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class PushError(Exception):
+    """A push was refused or failed for good."""
+
+    exit_code = Exit.FAILED
+
+
+class UsageError(PushError):
+    """An argument or an environment variable makes no sense."""
+
+    exit_code = Exit.USAGE
+
+
+class StateError(PushError):
+    """The state folder cannot be used."""
+
+
+class ChunkIncompleteError(PushError):
+    """Not every part of the chunk has reached PARTITION, or its local files are gone already."""
+
+
+class ManifestError(PushError):
+    """The partition files of a table are not what they must be."""
+
+
+class StagingError(PushError):
+    """The files to upload could not be laid out."""
+
+
+class HubError(PushError):
+    """The Hub refused: trying again would not help."""
+
+
+class HubUnavailableError(HubError):
+    """The Hub did not answer, or said that it will later: `retry_after_seconds` says when, where the Hub did."""
+
+    exit_code = Exit.TRY_LATER
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QuotaError(HubUnavailableError):
+    """A request or commit quota is used up."""
+
+
+class UploadFailedError(PushError):
+    """The upload CLI failed. `table` is the table, `tail` the last lines of its log."""
+
+    def __init__(self, table: str, message: str, tail: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.table = table
+        self.tail = tuple(tail)
+
+
+class UploadUnfinishedError(UploadFailedError):
+    """The upload CLI was ended for a reason that passes: a stall, a timeout, a Hub in trouble."""
+
+    exit_code = Exit.TRY_LATER
+
+
+class NotArrivedError(PushError):
+    """After the upload the Hub still lacks files, or local files changed meanwhile."""
+
+
+class LockedError(PushError):
+    """Another push is at work, for `held_seconds` so far."""
+
+    exit_code = Exit.TRY_LATER
+
+    def __init__(self, message: str, held_seconds: float) -> None:
+        super().__init__(message)
+        self.held_seconds = held_seconds
+
+
+class TablesFailedError(PushError):
+    """Several tables of one chunk failed; `errors` has each of them, and the worst decides the exit code."""
+
+    def __init__(self, errors: Sequence[PushError]) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+        self.exit_code = worst(error.exit_code for error in errors)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The exit code that wins among several: a bug before a failure for good before "try again later"."""
+    order = (Exit.BUG, Exit.FAILED, Exit.USAGE, Exit.TRY_LATER, Exit.OK)
+    return min(codes, key=order.index, default=Exit.OK)

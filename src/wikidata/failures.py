@@ -1,0 +1,90 @@
+"""What an error of the Hub means, whether it came as an answer or as a line of the upload CLI's output.
+
+The one place that decides what is tried again. Sources: the Hub's documents, and the source of huggingface_hub 0.36
+(`_upload_large_folder.py`, `utils/_http.py`): the CLI logs a failed job as `Failed to <job>: <error>` and puts it back
+into its queue at once, for ever; an HTTP error reads `403 Client Error: Forbidden for url: …`.
+"""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What an error asks for."""
+
+    REFUSED = "refused"
+    """It will never heal: stop now and say so."""
+    QUOTA = "quota"
+    """A quota is used up: stop, and try again when it is filled."""
+    PASSING = "passing"
+    """It heals, or may have worked after all: look at the Hub, wait, try again."""
+
+
+class Failure(NamedTuple):
+    """An error with its meaning; `message` is one line, `retry_after_seconds` is known only where the Hub said so."""
+
+    kind: Kind
+    message: str
+    retry_after_seconds: float | None = None
+
+
+_PASSING_CLIENT_ERRORS = {408, 409, 412, 425}
+_STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b")
+_FAILED_JOB = re.compile(r"Failed to (?:compute sha256|get upload mode|preupload LFS|commit): ")
+_RETRY_IN = re.compile(
+    r"(?:retry|try again)[^.\n]{0,60}? in (?:about )?(an?|[0-9]+) (second|minute|hour)", re.IGNORECASE
+)
+_HOURLY_COMMITS = re.compile(r"commits?\b[^\n]{0,80}\bhour|hour[^\n]{0,80}\bcommits?\b", re.IGNORECASE)
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
+HOURLY_QUOTA_SECONDS = 900.0
+"""How long to wait where the Hub names an hourly commit quota, but not when it is filled again."""
+
+
+def kind_of_status(status: int) -> Kind:
+    """The meaning of an HTTP status of 400 or above."""
+    if status == 429:
+        return Kind.QUOTA
+    if status >= 500 or status in _PASSING_CLIENT_ERRORS:
+        return Kind.PASSING
+    return Kind.REFUSED
+
+
+def retry_after_of_words(words: str) -> float | None:
+    """How many seconds the Hub's own words ask to wait; None where they do not say."""
+    if match := _RETRY_IN.search(words):
+        number, unit = match.groups()
+        return (1.0 if number.lower() in {"a", "an"} else float(number)) * _SECONDS[unit.lower()]
+    return HOURLY_QUOTA_SECONDS if _HOURLY_COMMITS.search(words) else None
+
+
+def starts_failure(line: str) -> bool:
+    """Whether a line of the CLI's output says that one of its jobs failed, so that it is going to repeat itself."""
+    return _FAILED_JOB.search(line) is not None
+
+
+def diagnose(lines: list[str]) -> Failure | None:
+    """What the CLI's last lines of output say went wrong; None where they name no error.
+
+    The first failed job counts, else the last line with an HTTP error (the end of a traceback).
+    """
+    start = next((index for index, line in enumerate(lines) if starts_failure(line)), None)
+    if start is None:
+        errors = [index for index, line in enumerate(lines) if _STATUS.search(line)]
+        if not errors:
+            return None
+        start = errors[-1]
+    text = "\n".join(lines[start:])
+    status = _STATUS.search(lines[start])
+    if status is None:
+        kind = Kind.REFUSED if "FileNotFoundError" in text or "No such file" in text else Kind.PASSING
+    else:
+        kind = kind_of_status(int(status[1]))
+    retry_after = retry_after_of_words(text) if kind is Kind.QUOTA else None
+    return Failure(kind, _one_line(lines[start:]), retry_after)
+
+
+def _one_line(lines: list[str]) -> str:
+    """The failure and the Hub's own words, which the CLI prints below it after an empty line."""
+    words = [line.strip() for line in lines[1:4] if line.strip() and not starts_failure(line)]
+    return " ".join([lines[0].strip(), *words])[:600]

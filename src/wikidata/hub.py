@@ -1,0 +1,184 @@
+"""The Hub, through huggingface_hub as a library: who we are, which repos there are, what is in them."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import polars as pl
+import requests
+from huggingface_hub import HfApi, configure_http_backend, get_token
+from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub.hf_api import RepoFile
+
+from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError
+from wikidata.failures import Kind, kind_of_status, retry_after_of_words
+from wikidata.identity import Identity, parse_identity
+from wikidata.manifest import Manifest
+from wikidata.retry import Patience
+
+LONGEST_ANSWER_SECONDS = 60.0
+"""How long to wait for the Hub to connect, and for each part of an answer."""
+PATHS_A_REQUEST = 400
+"""Paths asked for at once; the Hub answers 413 to some thousands."""
+
+Answer = TypeVar("Answer")
+
+
+class RemoteFile(NamedTuple):
+    """A file on the Hub: `sha256` of its content where it is stored as LFS or Xet, else its git `blob_id` (sha1)."""
+
+    size_bytes: int
+    sha256: str | None
+    blob_id: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one revision of a repo has of the paths asked for; `revision` is None where there is no repo."""
+
+    revision: str | None
+    files: Mapping[str, RemoteFile] = field(default_factory=dict)
+
+
+class Hub:
+    """Questions to the Hub at `HF_ENDPOINT`, with the token of `HF_TOKEN` or the stored login.
+
+    Every method raises HubError where the Hub refuses, HubUnavailableError or QuotaError where it went on not
+    answering after all the tries that `patience` allows.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        _limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
+        self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
+        self._patience = patience
+        self.token = get_token()
+
+    def identify(self) -> Identity:
+        """Who the token belongs to and where it may write."""
+        if not self.token:
+            raise HubError(
+                "there is no Hugging Face token: set HF_TOKEN, or log in once with "
+                f"{Path('.venv/bin/hf')} auth login, using a token with write access"
+            )
+        return parse_identity(self._ask("whoami", self._api.whoami))
+
+    def look(self, repo_id: str, paths: Sequence[str]) -> Look:
+        """Which of `paths` the head of the dataset repo has. Costs 1 request, and 1 for every 400 paths."""
+        try:
+            revision = self._ask(repo_id, lambda: self._api.dataset_info(repo_id, expand=["sha"]).sha)
+        except _NoSuchRepoError:
+            return Look(None)
+        files: dict[str, RemoteFile] = {}
+        for start in range(0, len(paths), PATHS_A_REQUEST):
+            batch = list(paths[start : start + PATHS_A_REQUEST])
+            files |= self._ask(repo_id, lambda batch=batch: self._paths_info(repo_id, revision, batch))  # type: ignore[misc]
+        return Look(revision, files)
+
+    def create(self, repo_id: str, private: bool) -> None:
+        """Create a dataset repo; it is no failure where it is there already."""
+        self._ask(repo_id, lambda: self._api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True))
+
+    def _paths_info(self, repo_id: str, revision: str | None, paths: list[str]) -> dict[str, RemoteFile]:
+        answer = self._api.get_paths_info(repo_id, paths, revision=revision, repo_type="dataset")
+        return {
+            file.path: RemoteFile(file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
+            for file in answer
+            if isinstance(file, RepoFile)
+        }
+
+    def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
+        """Ask until there is an answer or none is to be expected; errors name the `subject`."""
+
+        def ask() -> Answer:
+            try:
+                return question()
+            except RepositoryNotFoundError as error:
+                raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
+            except (requests.RequestException, OSError) as error:
+                raise _explain(subject, error) from error
+
+        return self._patience()(ask)
+
+
+class _NoSuchRepoError(HubError):
+    pass
+
+
+def lacking(manifest: Manifest, remote: Mapping[str, RemoteFile]) -> pl.DataFrame:
+    """The rows of `manifest.files` that the Hub lacks, or has with another size or content."""
+    there = [
+        path in remote and _is_same(manifest.folder / path, size_bytes, sha256, remote[path])
+        for path, size_bytes, sha256 in manifest.files.select("path", "size_bytes", "sha256").iter_rows()
+    ]
+    return manifest.files.filter(~pl.Series(there, dtype=pl.Boolean))
+
+
+def _is_same(local: Path, size_bytes: int, sha256: str, remote: RemoteFile) -> bool:
+    if remote.size_bytes != size_bytes:
+        return False
+    if remote.sha256 is not None:
+        return remote.sha256 == sha256
+    return remote.blob_id == _git_blob_id(local, size_bytes)
+
+
+def _git_blob_id(local: Path, size_bytes: int) -> str | None:
+    """The name that git gives to a file's content; the Hub stores small files of some kinds as plain git blobs."""
+    digest = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+    try:
+        digest.update(local.read_bytes())
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def _explain(subject: str, error: Exception) -> PushError:
+    """An error of the Hub or of the way to it, as one of ours."""
+    response = getattr(error, "response", None)
+    if response is None:
+        endpoint = os.environ.get("HF_ENDPOINT") or "the Hub"
+        return HubUnavailableError(f"{subject}: cannot reach {endpoint}: {_reason(error)}")
+    words = _words(response)
+    message = f"{subject}: the Hub answered {response.status_code}: {words}"
+    kind = kind_of_status(response.status_code)
+    if kind is Kind.REFUSED:
+        hint = ": check HF_TOKEN" if response.status_code in {401, 403} else ""
+        return HubError(message + hint)
+    asked = _seconds(response.headers.get("Retry-After", "")) or retry_after_of_words(words)
+    return QuotaError(message, asked) if kind is Kind.QUOTA else HubUnavailableError(message, asked)
+
+
+def _words(response: Any) -> str:
+    """The Hub's own words, in one line."""
+    words = response.headers.get("X-Error-Message", "")
+    if not words:
+        try:
+            answer = response.json()
+            words = answer.get("error", "") if isinstance(answer, dict) else ""
+        except ValueError:
+            words = ""
+    return " ".join(str(words or response.reason or "no reason given").split())[:300]
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, whose words say most."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isdecimal() else None
+
+
+def _limit_waiting(seconds: float) -> None:
+    """Give every request of huggingface_hub 0.x a time-out; by itself it sets none."""
+
+    class Session(requests.Session):
+        def request(self, *arguments: Any, **options: Any) -> requests.Response:
+            options["timeout"] = options.get("timeout") or seconds
+            return super().request(*arguments, **options)
+
+    configure_http_backend(Session)

@@ -1,0 +1,78 @@
+"""The one retry policy: for every question to the Hub, and for every upload.
+
+What passes is waited out with exponential backoff and jitter; what the Hub asks to wait for is waited for, where that
+is short. Everything else is raised at once.
+"""
+
+import threading
+from collections.abc import Callable
+
+import tenacity
+
+from wikidata.config import Settings
+from wikidata.errors import HubUnavailableError, PushError, QuotaError, UploadUnfinishedError
+
+LONGEST_BACKOFF_SECONDS = 120.0
+SHORT_QUOTA_SECONDS = 60.0
+"""A quota that is filled again within this is waited for; a longer one ends the push until then."""
+
+
+def is_worth_retrying(error: BaseException) -> bool:
+    """Whether trying again within a few minutes may help."""
+    if isinstance(error, QuotaError):
+        return error.retry_after_seconds is None or error.retry_after_seconds <= SHORT_QUOTA_SECONDS
+    return isinstance(error, HubUnavailableError | UploadUnfinishedError)
+
+
+class Patience:
+    """How often and how long to try; `note` is told before each wait. `stop()` ends all waiting."""
+
+    def __init__(self, settings: Settings, note: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.note = note
+        self.stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End every wait now."""
+        self.stopped.set()
+
+    def __call__(self) -> tenacity.Retrying:
+        """A fresh policy for one call: `patience()(function, *arguments)`."""
+        return tenacity.Retrying(
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self.settings.attempts), tenacity.stop_when_event_set(self.stopped)
+            ),
+            retry=tenacity.retry_if_exception(is_worth_retrying),
+            wait=self._seconds,
+            sleep=tenacity.sleep_using_event(self.stopped),
+            before_sleep=self._tell,
+            reraise=True,
+        )
+
+    def _seconds(self, call: tenacity.RetryCallState) -> float:
+        backoff = tenacity.wait_exponential_jitter(
+            initial=self.settings.retry_seconds,
+            max=LONGEST_BACKOFF_SECONDS,
+            jitter=self.settings.retry_seconds,
+        )(call)
+        return max(backoff, _asked_for(_error(call)))
+
+    def _tell(self, call: tenacity.RetryCallState) -> None:
+        seconds = call.next_action.sleep if call.next_action else 0
+        self.note(
+            f"{_error(call)}: trying again in {seconds:.0f} s ({call.attempt_number} of {self.settings.attempts})"
+        )
+
+
+def _error(call: tenacity.RetryCallState) -> BaseException | None:
+    return call.outcome.exception() if call.outcome else None
+
+
+def _asked_for(error: BaseException | None) -> float:
+    asked = error.retry_after_seconds if isinstance(error, HubUnavailableError) else None
+    return min(asked or 0.0, SHORT_QUOTA_SECONDS)
+
+
+def is_long_quota(error: PushError) -> bool:
+    """Whether a push has to be put off until a quota is filled again."""
+    return isinstance(error, QuotaError) and not is_worth_retrying(error)

@@ -1,0 +1,172 @@
+"""Starting the upload CLI: one run of the Makefile's `upload` target, once per repo.
+
+The target puts the CLI under the watcher (`watch.py`), which reports on standard output. The command line stands in
+the Makefile alone, so that `make push` and `push_chunk` cannot differ.
+"""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from wikidata.config import ROOT, Settings, Table
+from wikidata.errors import UploadFailedError
+from wikidata.failures import Kind
+from wikidata.files import make_private_folder
+from wikidata.memory import Progress
+from wikidata.watch import Outcome
+
+CLI = "huggingface-cli"
+# What an outer make passes on to the makes it starts: ours is none of them, and stands on its own.
+_MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
+_running: set["subprocess.Popen[str]"] = set()
+_running_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A staging folder and the repo that it goes to; `log` is the file for the CLI's output."""
+
+    chunk: int
+    table: Table
+    repo_id: str
+    folder: Path
+    log: Path
+
+
+def find_cli() -> str:
+    """The path of the upload CLI.
+
+    Raises UploadFailedError saying what to do where it is absent, as with huggingface_hub 1.0 and above.
+    """
+    path = shutil.which(os.environ.get("UPLOADER") or CLI, path=_path())
+    if path is not None:
+        return path
+    try:
+        version = importlib.metadata.version("huggingface_hub")
+    except importlib.metadata.PackageNotFoundError:
+        version = "(not installed)"
+    raise UploadFailedError(
+        "",
+        f"there is no {CLI}: huggingface_hub {version} does not bring it, 0.34 to 0.36 do: "
+        "run make setup, or pip install --require-hashes -r requirements/runtime.txt",
+    )
+
+
+def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[Progress], None]) -> Outcome:
+    """Run the CLI for one repo and wait for its end; `show` is called about once a second.
+
+    The outcome tells how the CLI ended, not what has arrived.
+    """
+    make_private_folder(upload.log.parent)
+    command = ["make", "--silent", "--no-print-directory", "--file", str(ROOT / "Makefile"), "upload"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=_environment(upload, settings, token),
+        stdin=subprocess.PIPE,  # the watcher's lifeline: it closes when this process ends, however it ends
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        process_group=0,
+    )
+    with _running_lock:
+        _running.add(process)
+    errors: deque[str] = deque(maxlen=25)
+    reader = threading.Thread(target=_collect, args=(process, errors), daemon=True)
+    reader.start()
+    try:
+        outcome = _follow(process, show)
+        process.wait()
+        reader.join()
+    finally:
+        _end(process)
+        with _running_lock:
+            _running.discard(process)
+    if outcome is None:
+        said = next((line for line in errors if "***" not in line), "the watcher was killed")
+        return Outcome(Kind.PASSING, f"the upload ended without an outcome: {said}", process.returncode)
+    return outcome
+
+
+def end_all() -> None:
+    """End every upload of this process at once: each watcher sees its lifeline close and kills its CLI."""
+    with _running_lock:
+        for process in _running:
+            _cut(process)
+
+
+def _cut(process: "subprocess.Popen[str]") -> None:
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    _cut(process)
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _follow(process: "subprocess.Popen[str]", show: Callable[[Progress], None]) -> Outcome | None:
+    """Read the watcher's report; None where it ended without an outcome."""
+    outcome = None
+    assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
+    for line in process.stdout:
+        try:
+            report = json.loads(line)
+        except ValueError:
+            continue
+        if "progress" in report:
+            show(Progress(**report["progress"]))
+        elif "outcome" in report:
+            facts = report["outcome"]
+            kind = Kind(facts["kind"]) if facts["kind"] else None
+            outcome = Outcome(**(facts | {"kind": kind, "tail": tuple(facts["tail"])}))
+    return outcome
+
+
+def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
+    assert process.stderr is not None  # noqa: S101 - it was opened as a pipe
+    for line in process.stderr:
+        lines.append(line.strip())
+
+
+def _path() -> str:
+    return os.pathsep.join([str(ROOT / ".venv" / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
+    environment |= {
+        "CHUNK": str(upload.chunk),
+        "TABLE": upload.table.value,
+        "REPO": upload.repo_id,
+        "FOLDER": str(upload.folder),
+        "LOG": str(upload.log),
+        "WORKERS": str(settings.workers),
+        "STALL_MINUTES": str(settings.stall_minutes),
+        "UPLOAD_TIMEOUT": str(settings.upload_timeout_hours),
+        "WIKIDATA": sys.executable,
+        "PATH": _path(),
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    if token:
+        environment["HF_TOKEN"] = token
+    return environment
