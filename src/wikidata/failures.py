@@ -7,6 +7,7 @@ into its queue at once, for ever; an HTTP error reads `403 Client Error: Forbidd
 
 import re
 from enum import StrEnum
+from itertools import takewhile
 from typing import NamedTuple
 
 
@@ -86,5 +87,5 @@ def diagnose(lines: list[str]) -> Failure | None:
 
 def _one_line(lines: list[str]) -> str:
     """The failure and the Hub's own words, which the CLI prints below it after an empty line."""
-    words = [line.strip() for line in lines[1:4] if line.strip() and not starts_failure(line)]
-    return " ".join([lines[0].strip(), *words])[:600]
+    words = takewhile(lambda line: not line.startswith("Failed to "), map(str.strip, lines[1:4]))
+    return " ".join(filter(None, [lines[0].strip(), *words]))[:600]

@@ -44,7 +44,7 @@ class Manifest:
     def encode(self) -> bytes:
         """The manifest file's content; equal files give equal bytes."""
         buffer = io.BytesIO()
-        self.files.select(SCHEMA).write_csv(buffer)
+        self.files.write_csv(buffer)
         return buffer.getvalue()
 
     @property

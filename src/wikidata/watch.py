@@ -19,7 +19,6 @@ one steady line on a terminal. This module imports only the standard library: fi
 import ctypes
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -34,6 +33,7 @@ from typing import BinaryIO
 
 from wikidata.failures import Failure, Kind, diagnose, starts_failure
 from wikidata.memory import Memory, Progress
+from wikidata.secrets import Redactor
 
 TAIL_LINES = 25
 LOG_LIMIT_BYTES = 8 << 20
@@ -41,7 +41,6 @@ WORDS_SECONDS = 0.3
 """How long to go on reading after a failed job: the Hub's own words follow it within milliseconds."""
 _TICK_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}|(?<=Bearer )[^\s'\"]+")
 
 
 @dataclass(frozen=True)
@@ -189,8 +188,7 @@ class _Log:
         self.sink, self.partial, self.written = sink, b"", 0
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.failed: list[str] = []
-        named = (os.environ.get(name, "") for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
-        self.secrets = [token.encode() for token in named if len(token) >= 8]
+        self.redact = Redactor()
 
     def write(self, block: bytes) -> None:
         *lines, self.partial = (self.partial + block).split(b"\n")
@@ -207,18 +205,13 @@ class _Log:
         self.partial = b""
 
     def _line(self, line: bytes) -> None:
-        line = self._redact(line)
+        line = self.redact(line)
         if self.written < LOG_LIMIT_BYTES:
             self.written += self.sink.write(line + b"\n")
         text = line.decode("utf-8", "replace").rstrip().rsplit("\r", 1)[-1]
         self.tail.append(text)
         if self.failed or starts_failure(text):
             self.failed = [*self.failed, text][:TAIL_LINES]
-
-    def _redact(self, line: bytes) -> bytes:
-        for secret in self.secrets:
-            line = line.replace(secret, b"***")
-        return _TOKEN.sub(b"***", line)
 
 
 def _last(tail: Iterable[str]) -> str:

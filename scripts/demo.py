@@ -1,0 +1,92 @@
+"""The demo: two chunks as the pipeline leaves them, a Hub on localhost, `make push` against it, and what arrived.
+
+Chunk 3 is complete, chunk 30 is not. Everything lies in `demo/`; a second run finds nothing left to do.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+from huggingface_hub import HfFileSystem
+from localhub.testing import Hub, running_hub
+from make_sample import write_sample
+from wikidata.config import HF_USER, Table, target_repos
+from wikidata.terminal import table_of
+
+DEMO = Path("demo").absolute()
+CHUNK, PARTS = 3, 4
+FOLDERS = {
+    "STATE_DIR": "state",
+    "OUTPUT_DIR": "results",
+    "AUDIT_DIR": "audit",
+    "MANIFEST_DIR": "manifests",
+    "STAGING_DIR": "staging",
+    "LOG_DIR": "logs",
+}
+
+
+def main() -> int:
+    """Run the demo; returns the exit code of the push, or 1 where the Hub has other rows than the sample."""
+    data = DEMO / "pipeline"
+    if not (data / "state").exists():
+        write_sample(data, chunks={CHUNK: PARTS, 30: PARTS}, keys=10, rows=5, incomplete={30})
+    say(f"The pipeline's output is in {os.path.relpath(data)}: chunk {CHUNK} is complete, chunk 30 is not.")
+    with running_hub(DEMO / "hub") as hub:
+        say(f"A Hub on localhost: {hub.endpoint}")
+        environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": hub.token, "HF_USER": HF_USER}
+        environment |= {name: str(data / folder) for name, folder in FOLDERS.items()}
+        environment["HF_HOME"] = str(DEMO / "hf-home")
+        if code := make("push", environment):
+            return code
+        for target in ("status", "verify"):
+            make(target, environment)
+        equal = read_back(hub, data / "results")
+    say("The Hub is stopped. Run make demo again: nothing is left to push. Remove demo/ to start over.")
+    return 0 if equal else 1
+
+
+def make(target: str, environment: dict[str, str]) -> int:
+    """Type `make TARGET` as a user would."""
+    say(f"$ make {target}")
+    done = subprocess.run(["make", "--no-print-directory", target], env=environment, check=False)
+    return done.returncode
+
+
+def read_back(hub: Hub, results: Path) -> bool:
+    """Read every row of every table from the Hub, and compare with the local partition files of the chunk."""
+    say("Read back from the Hub, and compared with the local files of the chunk, row by row:")
+    files = HfFileSystem(endpoint=hub.endpoint, token=hub.token)
+    rows = []
+    for table, repo_id in target_repos(HF_USER).items():
+        remote = [read(files, path) for path in sorted(files.glob(f"datasets/{repo_id}/**/*.parquet"))]
+        local = [pl.read_parquet(path) for path in local_files(results, table)]
+        same = (
+            pl.concat(remote).sort("id", maintain_order=True).equals(pl.concat(local).sort("id", maintain_order=True))
+        )
+        rows.append(
+            (table.value, repo_id, len(remote), sum(frame.height for frame in remote), "equal" if same else "DIFFERENT")
+        )
+    print(table_of(rows, ("table", "repo", "files", "rows", "compared")))
+    return all(row[-1] == "equal" for row in rows)
+
+
+def read(files: HfFileSystem, path: str) -> pl.DataFrame:
+    """Read one Parquet file from the Hub."""
+    with files.open(path, "rb") as file:
+        return pl.read_parquet(file.read())
+
+
+def local_files(results: Path, table: Table) -> list[Path]:
+    """The partition files of the demo's chunk, in the order of their paths in the repo."""
+    return sorted((results / table).glob(f"{table.partition_column}=*/chunk_{CHUNK}-*.parquet"))
+
+
+def say(line: str) -> None:
+    """A heading."""
+    print(f"\n{line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

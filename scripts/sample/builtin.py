@@ -1,0 +1,104 @@
+"""Rows of the built-in set of entities, for any number of keys and rows."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+from sample.entities import SCHEMAS, read_entities
+from sample.keys import choose_keys
+from sample.layout import SourceFile
+from wikidata.config import Table
+
+BUILTIN = Path(__file__).with_name("entities.ndjson")
+"""Sixteen entities of Wikidata, cut down to a few languages, sites and statements (CC0 1.0)."""
+
+CHUNKS_AT_MOST = 100_000
+"""Chunks are numbered below this, so that no two of them get the same ids."""
+
+_STAND_INS = ("en", "mul", "enwiki")
+_NAME_PROPERTY = "P2561"
+_REAL_DIGITS = 9
+
+
+class BuiltinSource:
+    """`row_count` rows for each of `key_count` keys in every source file, each an entity of the built-in set.
+
+    The set is repeated as often as needed, in an order that depends on `seed`. Chunk 0 begins with the entities
+    themselves; every other entity is a copy with an id of its own: in chunk 3, copies of Q42 are Q3000000042,
+    Q100003000000042, …. So an id occurs once for each table and key, whichever chunks are made together. Where an
+    entity has nothing in a language or on a site, its English text stands in; in claims, its name (P2561).
+    """
+
+    def __init__(self, key_count: int, row_count: int, seed: int) -> None:
+        self.keys = {table: choose_keys(table, key_count) for table in Table}
+        self.invalid_keys: dict[tuple[Table, str], int] = {}
+        self._row_count = row_count
+        tables = read_entities(BUILTIN).tables
+        tables |= {Table.CLAIMS: _with_names(tables[Table.CLAIMS], tables[Table.LABELS])}
+        self._grids = {table: _grid(table, rows, self.keys[table], seed) for table, rows in tables.items()}
+
+    def rows(self, table: Table, file: SourceFile) -> pl.DataFrame:
+        """The rows of a table that come from one source file, with the columns of SCHEMAS."""
+        grid = self._grids[table]
+        size = grid.height // len(self.keys[table])
+        first = file.part * self._row_count
+        wanted = pl.select(number=pl.int_range(first, first + self._row_count)).select(
+            slot=pl.col("number") % size, copy=pl.col("number") // size
+        )
+        choice = pl.col("values").list.get(pl.col("copy") % pl.col("values").list.len())
+        return (
+            wanted.join(grid, on="slot", maintain_order="left_right")
+            .with_columns(_copied_id(file.chunk).alias("id"), choice)
+            .unnest("values")
+            .select(SCHEMAS[table].names())
+        )
+
+
+def _copied_id(chunk: int) -> pl.Expr:
+    lead = pl.col("copy") * CHUNKS_AT_MOST + chunk
+    letter, number = pl.col("id").str.head(1), pl.col("id").str.slice(1)
+    copied = pl.format("{}{}{}", letter, lead, number.str.zfill(_REAL_DIGITS))
+    return pl.when(lead == 0).then("id").otherwise(copied)
+
+
+def _grid(table: Table, rows: pl.DataFrame, keys: list[str], seed: int) -> pl.DataFrame:
+    """What every entity has to say for every key.
+
+    Columns: `slot` (Int64), the entity's place in the order of `seed`; `id`; the partition column; `values`, a list of
+    the other columns' values as structs. Sorted by slot, then as in `keys`.
+    """
+    column = table.partition_column
+    stand_ins = _listed(table, _stand_ins(table, rows), "stand_ins").drop(column)
+    ids = sorted(stand_ins["id"], key=lambda id_: sha256(f"{seed} {id_}".encode()).digest())
+    return (
+        pl.DataFrame({"id": ids}, schema={"id": pl.String})
+        .with_row_index("slot")
+        .cast({"slot": pl.Int64})
+        .join(pl.DataFrame({column: keys}, schema={column: pl.String}), how="cross", maintain_order="left_right")
+        .join(_listed(table, rows, "own"), on=["id", column], how="left", maintain_order="left")
+        .join(stand_ins, on="id", how="left", maintain_order="left")
+        .select("slot", "id", column, pl.coalesce("own", "stand_ins").alias("values"))
+    )
+
+
+def _listed(table: Table, rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """One row per id and key, with everything else of its rows as a list of structs."""
+    column = table.partition_column
+    values = pl.struct(pl.col(SCHEMAS[table].names()).exclude("id", column)).alias(name)
+    return rows.group_by("id", column, maintain_order=True).agg(values)
+
+
+def _stand_ins(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of one key of every entity, which stand in for those of any key."""
+    column = table.partition_column
+    return rows.filter(pl.col(column).is_in(_STAND_INS)).filter(pl.col(column) == pl.col(column).min().over("id"))
+
+
+def _with_names(claims: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """The claims, and a name in every language that has a label but no claim."""
+    constants = {"property": _NAME_PROPERTY, "datatype": "monolingualtext", "snaktype": "value", "rank": "normal"}
+    names = labels.rename({"label": "value"}).with_columns(
+        pl.lit(value).alias(name) for name, value in constants.items()
+    )
+    return pl.concat([claims, names.select(claims.columns).join(claims, on=["id", "language"], how="anti")])

@@ -1,0 +1,52 @@
+"""What handlers have in common: reading bodies and flags, addresses, pages, refusals."""
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from localhub.errors import RefusedError
+
+
+def base_url(request: Request) -> str:
+    """The address that the client used for this Hub."""
+    return f"http://{request.headers.get('host', '127.0.0.1')}"
+
+
+def flag(value: object) -> bool:
+    """A yes or no as clients write it (`True`, `true`, `1`)."""
+    return str(value).lower() in ("true", "1")
+
+
+def next_page(request: Request, **parameters: str) -> dict[str, str]:
+    """The header that leads to the next page (huggingface_hub's `utils/_pagination.py`)."""
+    path = quote(request.scope["raw_path"], safe="/%")
+    query = urlencode({**request.query_params, **parameters})
+    return {"Link": f'<{base_url(request)}{path}?{query}>; rel="next"'}
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The object in a request's body. Raises RefusedError (400)."""
+    try:
+        value = json.loads(await request.body())
+    except ValueError as error:
+        raise RefusedError(400, f"Invalid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RefusedError(400, "Invalid JSON: an object is expected")
+    return value
+
+
+def refuse(refusal: RefusedError) -> Response:
+    """The answer that a refusal stands for."""
+    headers = {"X-Error-Message": " ".join(refusal.message.split()).encode("ascii", "replace").decode()}
+    if refusal.code:
+        headers["X-Error-Code"] = refusal.code
+    body = {"error": refusal.message, **refusal.body}
+    return JSONResponse(body, refusal.status, {**headers, **refusal.headers})
+
+
+def retry_after(seconds: int | None) -> dict[str, str]:
+    """The headers that say when to come back (huggingface.co/docs/hub/rate-limits)."""
+    return {} if seconds is None else {"Retry-After": str(seconds), "RateLimit": f'"api";r=0;t={seconds}'}

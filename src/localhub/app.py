@@ -1,0 +1,94 @@
+"""The ASGI application: counts a request, lets it suffer its fault if there is one for it, and answers it."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from localhub import control, errors
+from localhub.answers import refuse, retry_after
+from localhub.errors import RefusedError
+from localhub.faults import Endpoint, Mischief
+from localhub.misbehaving import Drop, Victim, suffer
+from localhub.repos import named_repo
+from localhub.routes import Call, find_call
+from localhub.state import Hub
+
+
+class App:
+    """One local Hub as an ASGI application; `drop` is set by the server that it runs in."""
+
+    def __init__(self, hub: Hub, mischief: Mischief) -> None:
+        self.hub = hub
+        self.mischief = mischief
+        self.closing = asyncio.Event()
+        self.drop: Drop = lambda _client, _is_reset: None
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        send = self._numbered(send)
+        if scope["path"].startswith(control.PREFIX):
+            response = await self._refusing(partial(control.answer, self.hub, self.mischief, request))
+            await response(scope, receive, send)
+            return
+        call = find_call(self.hub, request)
+        if call.endpoint in (Endpoint.CREATE, Endpoint.DELETE):
+            call = call._replace(repo=await named_repo(self.hub, request))
+        self.mischief.counts.add_request(call.endpoint, call.repo)
+        fault = self.mischief.next_fault(call.endpoint, call.repo)
+        await self._wait(call)
+        if fault:
+            victim = Victim(self.hub, call.repo, request, send, partial(self._answer, call, request))
+            await suffer(fault, victim, self.drop, self.closing)
+        else:
+            response = await self._answer(call, request)
+            await response(scope, receive, send)
+
+    def _numbered(self, send: Send) -> Send:
+        async def send_numbered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                number = b"Root=1-%08x" % next(self._numbers)
+                message["headers"] = [*message["headers"], (b"x-request-id", number)]
+            await send(message)
+
+        return send_numbered
+
+    async def _wait(self, call: Call) -> None:
+        latency = self.mischief.latency
+        seconds = latency.request_seconds + latency.commit_seconds * (call.endpoint == Endpoint.COMMIT)
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def _answer(self, call: Call, request: Request) -> Response:
+        is_commit = call.endpoint == Endpoint.COMMIT
+        response = await self._refusing(partial(self._commit, call, request) if is_commit else call.answer)
+        if call.endpoint == Endpoint.LFS_PUT and request.method == "PUT" and response.status_code == 200:
+            self.mischief.counts.add_upload(int(request.headers.get("content-length", "0")), call.repo)
+        return response
+
+    async def _refusing(self, answer: Callable[[], Awaitable[Response]]) -> Response:
+        try:
+            return await answer()
+        except RefusedError as refusal:
+            return refuse(refusal)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    async def _commit(self, call: Call, request: Request) -> Response:
+        identity = self.hub.identify(request)
+        user, repo = identity.user if identity else "", call.repo or ""
+        quota = self.mischief.quota
+        if quota and not self.mischief.spend(user, repo):
+            raise RefusedError(429, errors.commit_quota(quota.commits), headers=retry_after(quota.retry_after))
+        try:
+            response = await call.answer()
+        except BaseException:
+            self.mischief.refund(user, repo)
+            raise
+        self.mischief.counts.add_commit(repo)
+        return response

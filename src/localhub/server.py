@@ -1,0 +1,77 @@
+"""uvicorn around the application: where it listens, how it says that it does, and how it ends."""
+
+import json
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from localhub import READ_TOKEN, WRITE_TOKEN
+from localhub.app import App
+
+ADDRESS = "127.0.0.1"
+KEEP_ALIVE_SECONDS = 300
+"""Longer than clients sleep between two requests, so that they never meet a connection that has just been closed."""
+LAST_ANSWERS_SECONDS = 2
+"""How long requests may go on once the server is told to end."""
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Server(uvicorn.Server):
+    """Serves an App on 127.0.0.1 and announces it once connections are accepted."""
+
+    def __init__(self, app: App, ready_file: Path | None) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+        )
+        super().__init__(config)
+        self._app = app
+        self._ready_file = ready_file
+        app.drop = self.drop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so on stdout and in the ready file."""
+        await super().startup(sockets)
+        port = self.servers[0].sockets[0].getsockname()[1]
+        endpoint = f"http://{ADDRESS}:{port}"
+        if self._ready_file:
+            _write_ready_file(self._ready_file, endpoint)
+        sys.stdout.write(f"export HF_ENDPOINT={endpoint}\nexport HF_TOKEN={WRITE_TOKEN}\n")
+        sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let hanging requests go, then end."""
+        self._app.closing.set()
+        if self._ready_file:
+            self._ready_file.unlink(missing_ok=True)
+        await super().shutdown(sockets)
+
+    def drop(self, client: Any, is_reset: bool) -> None:
+        """End the connection to a client without another word."""
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == client:
+                if is_reset:
+                    connection.transport.get_extra_info("socket").setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE
+                    )
+                connection.transport.abort()
+
+
+def _write_ready_file(path: Path, endpoint: str) -> None:
+    ready = {"endpoint": endpoint, "token": WRITE_TOKEN, "read_token": READ_TOKEN, "pid": os.getpid()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(ready))
+    temporary.replace(path)

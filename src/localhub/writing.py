@@ -1,0 +1,87 @@
+"""Uploading: preupload, commit, validate-yaml (huggingface_hub's `_commit_api.py` and `hf_api.py`)."""
+
+import asyncio
+import base64
+import re
+
+import yaml  # type: ignore[import-untyped]
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from localhub import errors
+from localhub.answers import base_url, read_json
+from localhub.commits import MAIN, commit, parse_commit
+from localhub.errors import RefusedError
+from localhub.gitattributes import is_ignored, is_lfs
+from localhub.state import Hub
+from localhub.storage import Revision
+from localhub.trees import Kind
+
+NAME_IN_COMMIT_URL = "huggingface.co"
+"""Clients take a commit's address apart and insist on the name of their default endpoint in it: `HF_ENDPOINT`, or this
+one where only `HfApi(endpoint=…)` was given (`CommitInfo` in huggingface_hub's `hf_api.py`). So both are in it."""
+FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+
+
+async def preupload(hub: Hub, request: Request, name: str, revision: str) -> Response:
+    """POST /api/datasets/{repo}/preupload/{revision}: how each file is to be sent, and what is there already."""
+    hub.writer(request, name, errors.FORBIDDEN_COMMIT)
+    asked = await read_json(request)
+    files = asked["files"]
+    with hub.seeing(request, name, revision) as seen:
+        paths = [file["path"] for file in files]
+        there = {entry.path: entry for entry in seen.queries.entries(seen.repo, seen.revision.number, paths)}
+    answers = []
+    for file in files:
+        path, sample = file["path"], base64.b64decode(file["sample"])
+        answer = {
+            "path": path,
+            "uploadMode": "lfs" if is_lfs(path, file["size"], sample) else "regular",
+            "shouldIgnore": is_ignored(path, asked.get("gitIgnore") or ""),
+        }
+        if (entry := there.get(path)) and entry.kind != Kind.FOLDER:
+            answer["oid"] = entry.sha256 if entry.kind == Kind.LFS else entry.oid
+        answers.append(answer)
+    return JSONResponse({"files": answers})
+
+
+async def make_commit(hub: Hub, request: Request, name: str, revision: str) -> Response:
+    """POST /api/datasets/{repo}/commit/{revision}."""
+    identity, _ = hub.writer(request, name, errors.FORBIDDEN_COMMIT)
+    if revision.removeprefix("refs/heads/") != MAIN:
+        raise errors.revision_not_found(revision)
+    if "create_pr" in request.query_params:
+        raise RefusedError(403, "this local Hub has no pull requests")
+    body = await request.body()
+    made = await asyncio.to_thread(_commit, hub, name, identity.user, body)
+    return JSONResponse(
+        {
+            "success": True,
+            "commitUrl": f"{base_url(request)}/{NAME_IN_COMMIT_URL}/datasets/{name}/commit/{made.oid}",
+            "commitOid": made.oid,
+            "hookOutput": "",
+        }
+    )
+
+
+def _commit(hub: Hub, name: str, author: str, body: bytes) -> Revision:
+    return commit(hub.storage, name, author, parse_commit(body, hub.content))
+
+
+async def validate_yaml(request: Request) -> Response:
+    """POST /api/validate-yaml: 400 with `errors` for a README.md whose YAML header cannot be read."""
+    content = (await read_json(request))["content"]
+    header = FRONT_MATTER.match(content)
+    if header is None:
+        return JSONResponse({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
+    try:
+        metadata = yaml.safe_load(header[1])
+    except yaml.YAMLError as error:
+        return _invalid(f"Invalid YAML: {error}")
+    if not isinstance(metadata, dict | None):
+        return _invalid("Invalid YAML: the metadata must be a mapping")
+    return JSONResponse({"errors": [], "warnings": []})
+
+
+def _invalid(message: str) -> Response:
+    return JSONResponse({"error": message, "errors": [{"message": message}], "warnings": []}, status_code=400)

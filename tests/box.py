@@ -1,0 +1,96 @@
+"""A box like the processing box, in a temporary folder: what the pipeline wrote, and the commands that users type."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from wikidata.config import Table, target_repos
+from wikidata.receipt import Receipt, read_receipt
+from wikidata.state import get_all_state
+
+ROOT = Path(__file__).resolve().parents[1]
+REPOS = target_repos("permutans")
+FOLDERS = {
+    "STATE_DIR": "state",
+    "OUTPUT_DIR": "results",
+    "AUDIT_DIR": "audit",
+    "MANIFEST_DIR": "manifests",
+    "STAGING_DIR": "staging",
+    "LOG_DIR": "logs",
+}
+
+
+@dataclass
+class Box:
+    """The folders of one pipeline below `root`, and how to push them to the Hub at `endpoint`."""
+
+    root: Path
+    endpoint: str
+    token: str
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a user would have exported."""
+        ours = {name: str(self.root / folder) for name, folder in FOLDERS.items()}
+        ours |= {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token, "WIKIDATA": sys.executable}
+        return {**os.environ, "RETRY_SECONDS": "0.05", "ATTEMPTS": "3", **ours, **self.settings}
+
+    def make(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        """Type `make …` in the project's folder."""
+        return subprocess.run(
+            ["make", "--no-print-directory", *words],
+            cwd=ROOT,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def wikidata(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        """Type `wikidata …`: the command behind make, with its real exit code."""
+        return subprocess.run(
+            [sys.executable, "-m", "wikidata", *words],
+            cwd=self.root,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def steps(self, chunk: int) -> set[int]:
+        """The steps that the source files of a chunk are at."""
+        return set(get_all_state(self.root / "state").filter(pl.col("chunk") == chunk)["step"])
+
+    def files(self, table: Table, chunk: int) -> list[Path]:
+        """The local partition files of a table of a chunk."""
+        return sorted((self.root / "results" / table).glob(f"{table.partition_column}=*/chunk_{chunk}-*.parquet"))
+
+    def expected(self, table: Table, chunk: int) -> dict[str, tuple[int, str]]:
+        """What the Hub must have of a table of a chunk: path → (size, sha256), worked out without the code under test."""
+        folder = self.root / "results" / table
+        return {path.relative_to(folder).as_posix(): fingerprint(path) for path in self.files(table, chunk)}
+
+    def receipt(self, table: Table, chunk: int) -> Receipt | None:
+        """The receipt of a table of a chunk."""
+        return read_receipt(self.root / "manifests", chunk, table)
+
+    def logs(self) -> list[Path]:
+        """One log for each run of the upload CLI."""
+        return sorted((self.root / "logs").rglob("*.log"))
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Every file below the root, to see that nothing was written."""
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """Size and sha256 of a file."""
+    import hashlib
+
+    content = path.read_bytes()
+    return len(content), hashlib.sha256(content).hexdigest()

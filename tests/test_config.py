@@ -1,0 +1,63 @@
+"""Settings come from the environment, and what makes no sense is refused by name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wikidata.config import HF_USER, REPO_TARGET, ROOT, Settings, Table, target_repos
+from wikidata.errors import UsageError
+
+
+def test_repo_names_are_those_of_the_specification() -> None:
+    repos = {tbl: REPO_TARGET.format(hf_user=HF_USER, tbl=tbl) for tbl in Table}
+    assert repos == target_repos(HF_USER)
+    assert repos[Table.LABELS] == "permutans/wikidata-labels"
+    assert [str(table) for table in Table] == ["labels", "descriptions", "aliases", "links", "claims"]
+
+
+def test_only_links_are_partitioned_by_site() -> None:
+    assert {table: table.partition_column for table in Table if table.partition_column != "language"} == {
+        Table.LINKS: "site"
+    }
+
+
+def test_folders_lie_beside_the_makefile_unless_set(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"STATE_DIR": str(tmp_path), "AUDIT_DIR": ""})
+    assert settings.state_dir == tmp_path
+    assert settings.audit_dir == ROOT / "audit"
+    assert (ROOT / "Makefile").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JOBS", "0"),
+        ("JOBS", "five"),
+        ("JOBS", "٣"),
+        ("WORKERS", "-1"),
+        ("STALL_MINUTES", "0"),
+        ("STALL_MINUTES", "inf"),
+        ("STALL_MINUTES", "."),
+        ("RETRY_SECONDS", "-2"),
+        ("DRY_RUN", "yes"),
+        ("PRIVATE", "true"),
+        ("HF_USER", "a/b"),
+        ("HF_USER", "-x"),
+        ("HF_USER", "a b"),
+    ],
+)
+def test_senseless_settings_are_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name}"):
+        Settings.from_environment({name: value})
+
+
+def test_the_makefile_documents_the_defaults_of_the_settings() -> None:
+    text = (ROOT / "Makefile").read_text()
+    documented = {name: value.strip() for name, value in re.findall(r"^([A-Z_]+) \?=(.*)$", text, re.MULTILINE)}
+    made = Settings.from_environment({})
+    stated = Settings.from_environment(
+        {name: str(ROOT / value) if name.endswith("_DIR") else value for name, value in documented.items()}
+    )
+    assert stated == made
+    assert re.search(r"^TABLES := (.*)$", text, re.MULTILINE)[1].split() == list(Table)  # type: ignore[index]

@@ -1,0 +1,81 @@
+"""What an error means decides whether anything is tried again: one table for all."""
+
+import pytest
+
+from wikidata.failures import HOURLY_QUOTA_SECONDS, Kind, diagnose, kind_of_status, retry_after_of_words
+
+FORBIDDEN = [
+    "Failed to commit: 403 Client Error: Forbidden for url: http://hub/api/datasets/a/b/commit/main (Request ID: 1)",
+    "",
+    "You don't have the rights to write here.",
+    "Failed to commit 40 files at once. Will retry with less files in next batch.",
+    "Failed to commit: 403 Client Error: Forbidden for url: http://hub/api/datasets/a/b/commit/main (Request ID: 2)",
+]
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422])
+def test_what_never_heals_is_refused(status: int) -> None:
+    assert kind_of_status(status) is Kind.REFUSED
+
+
+@pytest.mark.parametrize("status", [408, 409, 412, 500, 502, 503, 504, 520])
+def test_what_heals_passes(status: int) -> None:
+    assert kind_of_status(status) is Kind.PASSING
+
+
+def test_too_many_requests_is_a_quota() -> None:
+    assert kind_of_status(429) is Kind.QUOTA
+
+
+def test_the_first_failed_job_counts_with_the_words_of_the_hub() -> None:
+    failure = diagnose(["Recovering from metadata files", *FORBIDDEN])
+    assert failure is not None
+    assert failure.kind is Kind.REFUSED
+    assert failure.message == f"{FORBIDDEN[0]} {FORBIDDEN[2]}"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("Failed to preupload LFS: 500 Server Error: Internal Server Error for url: http://hub/x", Kind.PASSING),
+        ("Failed to preupload LFS: Error while uploading 'a' to the Hub.", Kind.PASSING),
+        ("Failed to get upload mode: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
+        ("Failed to get upload mode: ('Connection aborted.', ConnectionResetError(104, 'reset'))", Kind.PASSING),
+        ("Failed to commit: 412 Client Error: Precondition Failed for url: http://hub/x", Kind.PASSING),
+        ("Failed to commit: 429 Client Error: Too Many Requests for url: http://hub/x", Kind.QUOTA),
+        ("Failed to compute sha256: [Errno 2] No such file or directory: '/staging/a'", Kind.REFUSED),
+        ("huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. (Request ID: 1)", Kind.REFUSED),
+        ("requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
+    ],
+)
+def test_lines_of_the_cli(line: str, kind: Kind) -> None:
+    failure = diagnose(["before", line])
+    assert failure is not None
+    assert failure.kind is kind
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["Uploading 403 files", "All files have been processed! Exiting worker."],
+        ["UnboundLocalError: cannot access local variable 'metadata'"],
+        ["'HTTP Error 503 thrown while requesting PUT http://hub/x'", "Retrying in 1s [Retry 1/5]."],
+    ],
+)
+def test_other_output_is_no_failure(lines: list[str]) -> None:
+    assert diagnose(lines) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Rate limited. Please retry this action in about 1 hour.", 3600),
+        ("you can retry in 30 seconds", 30),
+        ("Try again in 24 minutes, or upgrade", 24 * 60),
+        ("You have exceeded the rate limit for repository commits (128 per hour).", HOURLY_QUOTA_SECONDS),
+        ("Too many requests", None),
+    ],
+)
+def test_the_hubs_words_tell_how_long_to_wait(words: str, seconds: float | None) -> None:
+    assert retry_after_of_words(words) == seconds
