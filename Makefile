@@ -9,6 +9,8 @@ TABLE ?=
 DRY_RUN ?=
 # 1: print nothing where all goes well, for cron.
 QUIET ?=
+# 1: make prune deletes what it lists.
+YES ?=
 # The user or organization that owns the five dataset repos.
 HF_USER ?= permutans
 # 1: repos that have to be created are private.
@@ -35,6 +37,10 @@ STALL_MINUTES ?= 10
 UPLOAD_TIMEOUT ?= 24
 # How often the Hub is asked, or an upload started, before giving up on errors that pass.
 ATTEMPTS ?= 6
+# Cron says nothing of a push of another process that is still at work, unless it is older than so many hours.
+LOCK_STALE_HOURS ?= 24
+# Logs are kept for so many days.
+LOG_KEEP_DAYS ?= 30
 # Seconds to wait after the first such error; doubled each time.
 RETRY_SECONDS ?= 2
 # The Python to make the virtual environment with, 3.11 or newer.
@@ -46,8 +52,8 @@ UPLOADER ?= huggingface-cli
 
 TABLES := labels descriptions aliases links claims
 VENV := .venv
-SETTINGS := DRY_RUN QUIET HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR JOBS WORKERS STALL_MINUTES \
-	UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS UPLOADER
+SETTINGS := DRY_RUN QUIET YES HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR JOBS WORKERS STALL_MINUTES \
+	UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS UPLOADER
 export $(SETTINGS) PYTHON
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The Python that runs our own commands. A push passes on its own, which may be another than ours.
@@ -63,7 +69,7 @@ $(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify hub test lint format lock upload clean
+.PHONY: help setup demo push status verify prune hub test lint format lock upload clean
 .SILENT:
 .SUFFIXES:
 
@@ -80,6 +86,9 @@ status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
 
 verify: $(VENV)/runtime ## compare the Hub with the manifests of CHUNK, or of every pushed chunk; change nothing
 	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)
+
+prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer made; YES=1 deletes them
+	"$$WIKIDATA" -m wikidata prune $(ONLY_CHUNK) $(ONLY_TABLE)
 
 demo: $(VENV)/dev ## push a small sample to a Hub on localhost, and read it back
 	"$$WIKIDATA" scripts/demo.py

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import polars as pl
 from huggingface_hub import HfFileSystem
-from localhub.testing import Hub, running_hub
+from localhub.testing import RunningHub, running_hub
 from make_sample import write_sample
 from wikidata.config import HF_USER, Table, target_repos
+from wikidata.state import due_chunks, get_all_state
 from wikidata.terminal import table_of
 
 DEMO = Path("demo").absolute()
@@ -38,8 +39,11 @@ def main() -> int:
         environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": hub.token, "HF_USER": HF_USER}
         environment |= {name: str(data / folder) for name, folder in FOLDERS.items()}
         environment["HF_HOME"] = str(DEMO / "hf-home")
+        due = due_chunks(get_all_state(data / "state"))
         if code := make("push", environment):
             return code
+        if not due:
+            print("(Nothing was due, so it said nothing.)")
         for target in ("status", "verify"):
             make(target, environment)
         equal = read_back(hub, data / "results")
@@ -54,7 +58,7 @@ def make(target: str, environment: dict[str, str]) -> int:
     return done.returncode
 
 
-def read_back(hub: Hub, results: Path) -> bool:
+def read_back(hub: RunningHub, results: Path) -> bool:
     """Read every row of every table from the Hub, and compare with the local partition files of the chunk."""
     say("Read back from the Hub, and compared with the local files of the chunk, row by row:")
     files = HfFileSystem(endpoint=hub.endpoint, token=hub.token)

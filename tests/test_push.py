@@ -135,7 +135,9 @@ def test_a_read_only_token_is_refused_before_anything_is_uploaded(box: Box, hub:
     assert box.logs() == []
 
 
-@pytest.mark.parametrize(("token", "advice"), [("", "there is no Hugging Face token: set HF_TOKEN"), ("hf_wrong", "401")])
+@pytest.mark.parametrize(
+    ("token", "advice"), [("", "there is no Hugging Face token: set HF_TOKEN"), ("hf_wrong", "401")]
+)
 def test_no_token_and_a_wrong_one_are_refused(box: Box, token: str, advice: str) -> None:
     done = box.make("push", "CHUNK=3", HF_TOKEN=token)
     assert done.returncode == 2

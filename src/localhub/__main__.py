@@ -1,6 +1,7 @@
 """Run a local Hub in the foreground: `python -m localhub --root FOLDER`."""
 
 import argparse
+import fcntl
 import os
 import signal
 import socket
@@ -26,11 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quota = Quota(options.commits_per_hour) if options.commits_per_hour else None
     mischief = Mischief(Latency(options.latency, options.commit_latency), quota)
     try:
-        listener = socket.create_server((ADDRESS, options.port), backlog=2048)
-        # Connections inherit this; without it every answer waits 40 ms for the acknowledgement of its own header.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener = _listen(options.port)
     except OSError as error:
         sys.stderr.write(f"localhub: cannot listen on {ADDRESS}:{options.port}: {error.strerror}\n")
+        return 1
+    if not _is_alone(options.root):
+        sys.stderr.write(f"localhub: another one runs with --root {options.root}\n")
         return 1
     hub = open_hub(options.root, options.user, orgs, settings)
     server = Server(App(hub, mischief), options.ready_file)
@@ -63,6 +65,23 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _parse_org(text: str) -> tuple[str, str]:
     name, _, role = text.partition(":")
     return name, role or "admin"
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.create_server((ADDRESS, port), backlog=2048)
+    # Connections inherit this; without it every answer waits 40 ms for the acknowledgement of its own header.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _is_alone(root: Path) -> bool:
+    root.mkdir(parents=True, exist_ok=True)
+    lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True  # the lock is held for as long as the process lives
 
 
 def _end(*_: object) -> None:

@@ -2,7 +2,7 @@
 
 A repo's history is a line of numbered commits. An entry (file or folder) is one row from the commit in which it was
 `born` to the one in which it `died`, so a commit costs what it changes, any revision can be read without replaying
-anything, and the head, where `died` is null, has indexes of its own.
+anything, and the folders of the head, where `died` is null, have an index of their own.
 
 One connection reads, on the event loop and never across an await; one writes, in a thread and under a lock. Nothing
 is synced: what was committed survives the death of the server, not a power cut.
@@ -34,7 +34,6 @@ CREATE TABLE IF NOT EXISTS entry (
     oid TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, children INTEGER NOT NULL,
     PRIMARY KEY (repo, path, born)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS entry_of_head ON entry (repo, path) WHERE died IS NULL;
 CREATE INDEX IF NOT EXISTS entry_of_head_by_parent ON entry (repo, parent, path) WHERE died IS NULL;
 CREATE TABLE IF NOT EXISTS received (
     repo INTEGER NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (repo, sha256)

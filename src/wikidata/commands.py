@@ -5,36 +5,46 @@ nothing to do costs little more than polars.
 """
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from wikidata.config import Settings, Table, target_repos
-from wikidata.errors import Exit, PushError, StateError, worst
+from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
 from wikidata.main import report
-from wikidata.manifest import file_digest, manifest_path
-from wikidata.receipt import read_receipt
+from wikidata.receipt import is_recorded
 from wikidata.state import UNREADABLE, Step, due_chunks, get_all_state, summarize
 
 if TYPE_CHECKING:
-    from wikidata.push import Pusher
+    from wikidata.session import Session
     from wikidata.terminal import Terminal
 
 
 def push(options: argparse.Namespace) -> Exit:
-    """Push one chunk, or every due one, lowest first; each is attempted, and the worst exit code wins."""
+    """Push one chunk, or every due one, lowest first; each is attempted, and the worst exit code wins.
+
+    A tick of cron (no chunk named, no terminal) that finds another push at work, or a quota used up, says nothing.
+    """
     settings = Settings.from_environment()
     chunks = [options.chunk] if options.chunk is not None else due_chunks(get_all_state(settings.state_dir))
     if not chunks:
         return Exit.OK
-    pusher, terminal = _pusher(options, settings)
+    from wikidata.push import push
+
+    session, terminal = _session(options, settings)
+    is_tick = options.chunk is None and not sys.stderr.isatty()
     codes = []
     for chunk in chunks:
         try:
             if options.dry_run or settings.dry_run:
-                _print_preview(pusher, chunk)
+                _print_preview(session, chunk)
             else:
-                pusher.push(chunk)
+                push(session, chunk)
+        except TryLaterError as error:
+            is_stale = isinstance(error, LockedError) and error.held_seconds > settings.lock_stale_hours * 3600
+            codes.append(error.exit_code if is_tick and not is_stale else report(error))
+            break
         except PushError as error:
             terminal.finish()
             codes.append(report(error))
@@ -43,23 +53,42 @@ def push(options: argparse.Namespace) -> Exit:
 
 def verify(options: argparse.Namespace) -> Exit:
     """Compare the Hub with the written manifests of a chunk, or of every chunk that has receipts."""
+    from wikidata.upkeep import verify
+
     settings = Settings.from_environment()
-    pusher, _ = _pusher(options, settings)
-    chunks = [options.chunk] if options.chunk is not None else _recorded_chunks(settings)
+    session, _ = _session(options, settings)
     codes = []
-    for chunk in chunks:
+    for chunk in [options.chunk] if options.chunk is not None else _recorded_chunks(settings):
         try:
-            for table, (manifest, missing) in pusher.verify(chunk).items():
-                where = f"chunk {chunk} {table}: {manifest.files.height} files in {pusher.repos[table]}"
-                codes.append(Exit.FAILED if missing.height else Exit.OK)
+            for table, (manifest, missing, strays) in verify(session, chunk).items():
+                problems = []
                 if missing.height:
-                    lack = f"{missing.height} are missing or different, such as {missing['path'][0]}"
-                    print(f"{where}: {lack}: run make push CHUNK={chunk} TABLE={table}")
-                else:
-                    print(f"{where}: all there")
+                    again = f"make push CHUNK={chunk} TABLE={table}"
+                    problems.append(f"{missing.height} are missing or different, such as {missing['path'][0]}: {again}")
+                if strays:
+                    remove = f"make prune CHUNK={chunk} TABLE={table}"
+                    problems.append(f"{len(strays)} more are no longer made, such as {strays[0]}: {remove}")
+                codes.append(Exit.FAILED if problems else Exit.OK)
+                where = f"chunk {chunk} {table}: {manifest.files.height} files in {session.repos[table]}"
+                print(f"{where}: {'; '.join(problems) or 'all there'}")
         except PushError as error:
             codes.append(report(error))
     return worst(codes)
+
+
+def prune(options: argparse.Namespace) -> Exit:
+    """List the files of a chunk on the Hub that are no longer made; delete them if told so."""
+    from wikidata.upkeep import prune
+
+    settings = Settings.from_environment()
+    session, _ = _session(options, settings)
+    delete = options.yes or settings.yes
+    for table, strays in prune(session, options.chunk, delete).items():
+        for path in strays:
+            print(f"{session.repos[table]}/{path}")
+        where = f"chunk {options.chunk} {table}: {len(strays)} files that are no longer made"
+        print(f"{where}{': deleted' if delete and strays else ': set YES=1 to delete them' if strays else ''}")
+    return Exit.OK
 
 
 def status(options: argparse.Namespace) -> Exit:
@@ -75,7 +104,7 @@ def status(options: argparse.Namespace) -> Exit:
         raise StateError(f"state: there are no {which} in {settings.state_dir}: is STATE_DIR right?")
     rows, tables = [], 0
     for chunk in summary.iter_rows(named=True):
-        pushed = [table for table in Table if _is_recorded(settings, chunk["chunk"], table)]
+        pushed = [table for table in Table if is_recorded(settings.manifest_dir, chunk["chunk"], table)]
         tables += len(pushed)
         parts = f"{chunk['files']} of {chunk['parts'] or 'contradictory'}"
         rows.append((str(chunk["chunk"]), parts, _steps(chunk), _word(chunk), ", ".join(pushed) or "-"))
@@ -88,17 +117,18 @@ def status(options: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
-def _pusher(options: argparse.Namespace, settings: Settings) -> "tuple[Pusher, Terminal]":
-    from wikidata.push import Pusher
+def _session(options: argparse.Namespace, settings: Settings) -> "tuple[Session, Terminal]":
+    from wikidata.session import Session
     from wikidata.terminal import Terminal
 
     repos = target_repos(settings.hf_user)
     chosen = {options.table: repos[options.table]} if options.table else repos
     terminal = Terminal(quiet=settings.quiet or getattr(options, "quiet", False))
-    return Pusher(settings, chosen, terminal), terminal
+    return Session(settings, chosen, terminal), terminal
 
 
-def _print_preview(pusher: "Pusher", chunk: int) -> None:
+def _print_preview(session: "Session", chunk: int) -> None:
+    from wikidata.push import preview
     from wikidata.terminal import readable_bytes, table_of
 
     rows = [
@@ -110,7 +140,7 @@ def _print_preview(pusher: "Pusher", chunk: int) -> None:
             readable_bytes(int(plan.missing["size_bytes"].sum())),
             plan.repo_id + ("" if plan.look.revision else " (to be created)"),
         )
-        for table, plan in pusher.preview(chunk).items()
+        for table, plan in preview(session, chunk).items()
     ]
     print(table_of(rows, ("chunk", "table", "files", "to upload", "bytes", "repo")))
 
@@ -118,12 +148,6 @@ def _print_preview(pusher: "Pusher", chunk: int) -> None:
 def _recorded_chunks(settings: Settings) -> list[int]:
     folders = settings.manifest_dir.glob("chunk_*")
     return sorted(int(folder.name.removeprefix("chunk_")) for folder in folders if any(folder.glob("*.receipt.json")))
-
-
-def _is_recorded(settings: Settings, chunk: int, table: Table) -> bool:
-    receipt = read_receipt(settings.manifest_dir, chunk, table)
-    digest = file_digest(manifest_path(settings.manifest_dir, chunk, table))
-    return receipt is not None and receipt.manifest_sha256 == digest
 
 
 def _steps(chunk: dict[str, int]) -> str:

@@ -46,6 +46,7 @@ class Settings:
 
     dry_run: bool
     quiet: bool
+    yes: bool
     hf_user: str
     state_dir: Path
     output_dir: Path
@@ -73,6 +74,7 @@ class Settings:
         return cls(
             dry_run=reader.flag("DRY_RUN"),
             quiet=reader.flag("QUIET"),
+            yes=reader.flag("YES"),
             hf_user=hf_user,
             state_dir=reader.folder("STATE_DIR", "state"),
             output_dir=reader.folder("OUTPUT_DIR", "results"),

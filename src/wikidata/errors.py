@@ -23,12 +23,18 @@ class PushError(Exception):
     """A push was refused or failed for good."""
 
     exit_code = Exit.FAILED
+    exhausted = False
+    """Whether all the tries that the retry policy allows were spent on it already."""
 
 
 class UsageError(PushError):
     """An argument or an environment variable makes no sense."""
 
     exit_code = Exit.USAGE
+
+
+class DiskError(PushError):
+    """A file of ours cannot be written."""
 
 
 class StateError(PushError):
@@ -84,10 +90,14 @@ class NotArrivedError(PushError):
     """After the upload the Hub still lacks files, or local files changed meanwhile."""
 
 
-class LockedError(PushError):
-    """Another push is at work, for `held_seconds` so far."""
+class TryLaterError(PushError):
+    """Now is not the time."""
 
     exit_code = Exit.TRY_LATER
+
+
+class LockedError(TryLaterError):
+    """Another push is at work, for `held_seconds` so far."""
 
     def __init__(self, message: str, held_seconds: float) -> None:
         super().__init__(message)

@@ -31,6 +31,7 @@ class Failure(NamedTuple):
 
 
 _PASSING_CLIENT_ERRORS = {408, 409, 412, 425}
+_LOCAL_TROUBLE = ("No such file", "No space left", "Read-only file system", "Permission denied", "Disk quota exceeded")
 _STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b")
 _FAILED_JOB = re.compile(r"Failed to (?:compute sha256|get upload mode|preupload LFS|commit): ")
 _RETRY_IN = re.compile(
@@ -78,7 +79,7 @@ def diagnose(lines: list[str]) -> Failure | None:
     text = "\n".join(lines[start:])
     status = _STATUS.search(lines[start])
     if status is None:
-        kind = Kind.REFUSED if "FileNotFoundError" in text or "No such file" in text else Kind.PASSING
+        kind = Kind.REFUSED if any(words in text for words in _LOCAL_TROUBLE) else Kind.PASSING
     else:
         kind = kind_of_status(int(status[1]))
     retry_after = retry_after_of_words(text) if kind is Kind.QUOTA else None

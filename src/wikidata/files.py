@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from wikidata.errors import DiskError
+
 PRIVATE_MODE = 0o600
 SHARED_MODE = 0o666
 
@@ -11,8 +13,15 @@ def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE) -> No
     """Write `content` under a temporary name in the same folder, sync it, and rename it to `path`.
 
     After a crash or a power cut `path` holds the old content or the new, never a part. `mode` is narrowed by the
-    user's umask.
+    user's umask. Raises DiskError where it cannot be written.
     """
+    try:
+        _write(path, content, mode)
+    except OSError as error:
+        raise DiskError(f"cannot write {path}: {error.strerror}: make room, or mend its permissions") from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -37,8 +46,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> Path:
-    """Create `folder` and its parents, readable by the user alone where they are new."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        parent.mkdir(mode=0o700, exist_ok=True)
+    """Create `folder` and its parents, readable by the user alone where they are new. Raises DiskError."""
+    try:
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        for parent in reversed(missing):
+            parent.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise DiskError(f"cannot create {folder}: {error.strerror}: make room, or mend its permissions") from error
     return folder

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 import requests
-from huggingface_hub import HfApi, configure_http_backend, get_token
+from huggingface_hub import CommitOperationDelete, HfApi, configure_http_backend, get_token
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
@@ -77,6 +78,28 @@ class Hub:
             files |= self._ask(repo_id, lambda batch=batch: self._paths_info(repo_id, revision, batch))  # type: ignore[misc]
         return Look(revision, files)
 
+    def strays(self, repo_id: str, revision: str | None, manifest: Manifest) -> list[str]:
+        """The files of the manifest's chunk that a revision has and the manifest does not, sorted.
+
+        Costs 1 request for every 1,000 files in the repo.
+        """
+        if revision is None:
+            return []
+        of_chunk = re.compile(rf"[^/]+=[^/]+/chunk_{manifest.chunk}(?:-[0-9]+-of-[0-9]+(?:_[0-9]+)?)?\.parquet")
+        made = set(manifest.files["path"])
+        there = self._ask(repo_id, lambda: self._paths(repo_id, revision))
+        return sorted(path for path in there if of_chunk.fullmatch(path) and path not in made)
+
+    def delete(self, repo_id: str, paths: Sequence[str], parent: str | None, message: str) -> None:
+        """Delete `paths` in one commit on top of the revision `parent`, and of no other."""
+        operations = [CommitOperationDelete(path_in_repo=path, is_folder=False) for path in paths]
+        self._ask(
+            repo_id,
+            lambda: self._api.create_commit(
+                repo_id, operations, commit_message=message, repo_type="dataset", parent_commit=parent
+            ),
+        )
+
     def create(self, repo_id: str, private: bool) -> None:
         """Create a dataset repo; it is no failure where it is there already."""
         self._ask(repo_id, lambda: self._api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True))
@@ -89,6 +112,10 @@ class Hub:
             if isinstance(file, RepoFile)
         }
 
+    def _paths(self, repo_id: str, revision: str) -> list[str]:
+        tree = self._api.list_repo_tree(repo_id, recursive=True, revision=revision, repo_type="dataset")
+        return [entry.path for entry in tree if isinstance(entry, RepoFile)]
+
     def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer or none is to be expected; errors name the `subject`."""
 
@@ -100,7 +127,7 @@ class Hub:
             except (requests.RequestException, OSError) as error:
                 raise _explain(subject, error) from error
 
-        return self._patience()(ask)
+        return self._patience(ask)
 
 
 class _NoSuchRepoError(HubError):

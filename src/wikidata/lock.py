@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wikidata.errors import LockedError
+from wikidata.errors import DiskError, LockedError
 from wikidata.files import PRIVATE_MODE, make_private_folder
 
 
@@ -21,7 +21,10 @@ def hold(folder: Path, purpose: str) -> Iterator[None]:
     Raises LockedError, which says who holds it since when and for what, where another process does.
     """
     path = make_private_folder(folder) / ".lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
+    except OSError as error:
+        raise DiskError(f"cannot lock {path}: {error.strerror}: mend its permissions") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

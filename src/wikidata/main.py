@@ -7,12 +7,17 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
-from wikidata.config import Table
+from wikidata.config import Settings, Table
 from wikidata.errors import Exit, PushError, TablesFailedError, UploadFailedError
+from wikidata.files import make_private_folder, write_atomically
+from wikidata.secrets import Redactor
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -36,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _leave(Exit.TERMINATED if isinstance(error, TerminatedError) else Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.FAILED
+        return Exit.FAILED
+    except Exception as bug:
+        return _report_bug(bug)
 
 
 def report(error: PushError) -> Exit:
@@ -47,6 +54,20 @@ def report(error: PushError) -> Exit:
             for line in each.tail:
                 print(f"    {line}", file=sys.stderr)
     return error.exit_code
+
+
+def _report_bug(bug: Exception) -> Exit:
+    """Put the traceback into the log folder, or on standard error where that cannot be written."""
+    trace = Redactor()("".join(traceback.format_exception(bug)).encode())
+    try:
+        log = Settings.from_environment().log_dir / f"bug-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
+        write_atomically(make_private_folder(log.parent) / log.name, trace)
+        where = f"the traceback is in {log}"
+    except PushError:
+        sys.stderr.buffer.write(trace)
+        where = "the traceback stands above"
+    print(f"wikidata: a bug, {type(bug).__name__}: {where}: please report it", file=sys.stderr)
+    return Exit.BUG
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,9 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     push.add_argument("--quiet", action="store_true", help="print nothing where all goes well (QUIET=1)")
     status = commands.add_parser("status", help="show how far each chunk is")
     verify = commands.add_parser("verify", help="compare the Hub with the manifests; change nothing")
+    prune = commands.add_parser("prune", help="list the files of a chunk on the Hub that are no longer made")
+    prune.add_argument("--yes", action="store_true", help="delete them, in one commit for each table (YES=1)")
+    prune.add_argument("--chunk", type=_chunk, metavar="N", required=True, help="the chunk")
     for command in (push, status, verify):
         command.add_argument("--chunk", type=_chunk, metavar="N", help="this chunk only")
-    for command in (push, verify):
+    for command in (push, verify, prune):
         command.add_argument("--table", type=Table, choices=list(Table), metavar="TABLE", help="this table only")
     _add_watch(commands.add_parser("watch", help="run the upload CLI under the watcher, like timeout or nice"))
     return parser
@@ -96,7 +120,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise TerminatedError
 
 
-def _leave(code: Exit) -> None:
+def _leave(code: Exit) -> NoReturn:
     """Exit at once: threads that wait for the Hub must not hold up somebody who pressed Ctrl-C."""
     print("wikidata: interrupted: nothing is lost, push again to go on", file=sys.stderr)
     sys.stdout.flush()

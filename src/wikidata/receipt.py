@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wikidata.config import Table
 from wikidata.files import make_private_folder, write_atomically
+from wikidata.manifest import file_digest, manifest_path
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ def read_receipt(manifest_dir: Path, chunk: int, table: Table) -> Receipt | None
         return Receipt(**json.loads(receipt_path(manifest_dir, chunk, table).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def is_recorded(manifest_dir: Path, chunk: int, table: Table) -> bool:
+    """Whether there is a receipt for the manifest as it is written."""
+    receipt = read_receipt(manifest_dir, chunk, table)
+    return receipt is not None and receipt.manifest_sha256 == file_digest(manifest_path(manifest_dir, chunk, table))
 
 
 def remove_receipt(manifest_dir: Path, chunk: int, table: Table) -> None:

@@ -6,11 +6,14 @@ is short. Everything else is raised at once.
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import tenacity
 
 from wikidata.config import Settings
 from wikidata.errors import HubUnavailableError, PushError, QuotaError, UploadUnfinishedError
+
+Result = TypeVar("Result")
 
 LONGEST_BACKOFF_SECONDS = 120.0
 SHORT_QUOTA_SECONDS = 60.0
@@ -19,6 +22,8 @@ SHORT_QUOTA_SECONDS = 60.0
 
 def is_worth_retrying(error: BaseException) -> bool:
     """Whether trying again within a few minutes may help."""
+    if not isinstance(error, PushError) or error.exhausted:
+        return False
     if isinstance(error, QuotaError):
         return error.retry_after_seconds is None or error.retry_after_seconds <= SHORT_QUOTA_SECONDS
     return isinstance(error, HubUnavailableError | UploadUnfinishedError)
@@ -36,9 +41,9 @@ class Patience:
         """End every wait now."""
         self.stopped.set()
 
-    def __call__(self) -> tenacity.Retrying:
-        """A fresh policy for one call: `patience()(function, *arguments)`."""
-        return tenacity.Retrying(
+    def __call__(self, function: Callable[[], Result]) -> Result:
+        """Call `function` until it returns, or raises what is not worth retrying, or all tries are spent."""
+        retrying = tenacity.Retrying(
             stop=tenacity.stop_any(
                 tenacity.stop_after_attempt(self.settings.attempts), tenacity.stop_when_event_set(self.stopped)
             ),
@@ -48,6 +53,11 @@ class Patience:
             before_sleep=self._tell,
             reraise=True,
         )
+        try:
+            return retrying(function)
+        except PushError as error:
+            error.exhausted = True
+            raise
 
     def _seconds(self, call: tenacity.RetryCallState) -> float:
         backoff = tenacity.wait_exponential_jitter(
@@ -71,8 +81,3 @@ def _error(call: tenacity.RetryCallState) -> BaseException | None:
 def _asked_for(error: BaseException | None) -> float:
     asked = error.retry_after_seconds if isinstance(error, HubUnavailableError) else None
     return min(asked or 0.0, SHORT_QUOTA_SECONDS)
-
-
-def is_long_quota(error: PushError) -> bool:
-    """Whether a push has to be put off until a quota is filled again."""
-    return isinstance(error, QuotaError) and not is_worth_retrying(error)

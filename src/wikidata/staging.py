@@ -46,7 +46,14 @@ def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove a staging folder, and its chunk's folder when that is left empty."""
+    """Remove a staging folder, and its chunk's folder when that is left empty. Raises StagingError."""
+    try:
+        _remove(folder)
+    except OSError as error:
+        raise StagingError(f"staging: cannot remove {error.filename or folder}: {error.strerror}") from error
+
+
+def _remove(folder: Path) -> None:
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():

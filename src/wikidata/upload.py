@@ -11,10 +11,12 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from wikidata.config import ROOT, Settings, Table
@@ -61,8 +63,22 @@ def find_cli() -> str:
     )
 
 
-def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[Progress], None]) -> Outcome:
-    """Run the CLI for one repo and wait for its end; `show` is called about once a second.
+def log_file(settings: Settings, chunk: int, table: Table) -> Path:
+    """A log file of its own for each run."""
+    return settings.log_dir / f"chunk_{chunk}" / f"{table}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+
+
+def remove_old_logs(settings: Settings) -> None:
+    """Remove logs that are older than `LOG_KEEP_DAYS`."""
+    oldest = time.time() - settings.log_keep_days * 86400
+    for log in settings.log_dir.glob("chunk_*/*.log"):
+        with suppress(OSError):
+            if log.stat().st_mtime < oldest:
+                log.unlink()
+
+
+def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[Table, Progress], None]) -> Outcome:
+    """Run the CLI for one repo and wait for its end; `show` is called with its table about once a second.
 
     The outcome tells how the CLI ended, not what has arrived.
     """
@@ -85,7 +101,7 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[P
     reader = threading.Thread(target=_collect, args=(process, errors), daemon=True)
     reader.start()
     try:
-        outcome = _follow(process, show)
+        outcome = _follow(process, lambda progress: show(upload.table, progress))
         process.wait()
         reader.join()
     finally:

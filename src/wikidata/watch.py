@@ -239,6 +239,8 @@ def run(command: Sequence[str], log: Path, folder: Path, limits: Limits, lifelin
         outcome = watch(command, log, folder, limits, _show_line if on_terminal else _show_json, lifeline)
     except EndedError:
         return 128 + signal.SIGTERM
+    except OSError as error:
+        outcome = Outcome(Kind.REFUSED, f"cannot write {error.filename or log}: {error.strerror}", None)
     if on_terminal:
         sys.stdout.write(f"\n{outcome.message or 'the upload CLI is done'}\n")
     else:
