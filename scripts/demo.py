@@ -10,8 +10,9 @@ from pathlib import Path
 
 import polars as pl
 from huggingface_hub import HfFileSystem
-from localhub.testing import RunningHub, running_hub
 from make_sample import write_sample
+
+from localhub.testing import RunningHub, running_hub
 from wikidata.config import HF_USER, Table, target_repos
 from wikidata.state import due_chunks, get_all_state
 from wikidata.terminal import table_of

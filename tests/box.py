@@ -1,13 +1,16 @@
 """A box like the processing box, in a temporary folder: what the pipeline wrote, and the commands that users type."""
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
+from localhub.testing import RunningHub
 from wikidata.config import Table, target_repos
 from wikidata.receipt import Receipt, read_receipt
 from wikidata.state import get_all_state
@@ -71,7 +74,7 @@ class Box:
         return sorted((self.root / "results" / table).glob(f"{table.partition_column}=*/chunk_{chunk}-*.parquet"))
 
     def expected(self, table: Table, chunk: int) -> dict[str, tuple[int, str]]:
-        """What the Hub must have of a table of a chunk: path → (size, sha256), worked out without the code under test."""
+        """What the Hub must have of a table of a chunk: path → (size, sha256), worked out by other means."""
         folder = self.root / "results" / table
         return {path.relative_to(folder).as_posix(): fingerprint(path) for path in self.files(table, chunk)}
 
@@ -90,7 +93,20 @@ class Box:
 
 def fingerprint(path: Path) -> tuple[int, str]:
     """Size and sha256 of a file."""
-    import hashlib
-
     content = path.read_bytes()
     return len(content), hashlib.sha256(content).hexdigest()
+
+
+def on_the_hub(hub: RunningHub, table: Table) -> dict[str, tuple[int, str]]:
+    """What the Hub has of a table: path → (size, sha256)."""
+    return {
+        path: (file.size, file.sha256) for path, file in hub.files(REPOS[table]).items() if path != ".gitattributes"
+    }
+
+
+def assert_arrived(box: Box, hub: RunningHub, chunk: int, tables: Iterable[Table] = Table) -> None:
+    """The Hub has exactly the chunk's partition files, each with its size and content, and nothing else."""
+    for table in tables:
+        expected = box.expected(table, chunk)
+        assert expected
+        assert on_the_hub(hub, table) == expected

@@ -2,12 +2,18 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from localhub.testing import RunningHub, running_hub
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
+
+from box import Box  # noqa: E402 - needs the path above
+from make_sample import write_sample  # noqa: E402
 
 _SETTINGS = (
     *("CHUNK", "TABLE", "DRY_RUN", "QUIET", "PRIVATE", "HF_", "HUGGING_FACE", "UPLOAD", "WIKIDATA", "MAKE", "MFLAGS"),
@@ -26,3 +32,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     (elsewhere / "file").touch()
     monkeypatch.setenv("HOME", str(elsewhere / "file" / "home"))
     monkeypatch.setenv("HF_HOME", str(elsewhere / "hf-home"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    """A Hub on localhost, empty."""
+    with running_hub(tmp_path / "hub") as running:
+        yield running
+
+
+@pytest.fixture
+def box(tmp_path: Path, hub: RunningHub) -> Box:
+    """Chunk 3 complete, chunk 30 caught midway, with the unpartitioned files of both beside them."""
+    root = tmp_path / "box"
+    write_sample(root, chunks={3: 2, 30: 2}, keys=3, rows=2, incomplete={30}, split_keys={"en"})
+    return Box(root, hub.endpoint, hub.token)

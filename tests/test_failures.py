@@ -5,11 +5,14 @@ import pytest
 from wikidata.failures import HOURLY_QUOTA_SECONDS, Kind, diagnose, kind_of_status, retry_after_of_words
 
 FORBIDDEN = [
-    "Failed to commit: 403 Client Error: Forbidden for url: http://hub/api/datasets/a/b/commit/main (Request ID: 1)",
+    "Failed to commit:  (Request ID: 1)",
     "",
+    "403 Forbidden: None.",
+    "Cannot access content at: http://hub/api/datasets/a/b/commit/main.",
+    "Make sure your token has the correct permissions.",
     "You don't have the rights to write here.",
     "Failed to commit 40 files at once. Will retry with less files in next batch.",
-    "Failed to commit: 403 Client Error: Forbidden for url: http://hub/api/datasets/a/b/commit/main (Request ID: 2)",
+    "Failed to commit: 500 Server Error: Internal Server Error for url: http://hub/api/datasets/a/b/commit/main",
 ]
 
 
@@ -31,12 +34,13 @@ def test_the_first_failed_job_counts_with_the_words_of_the_hub() -> None:
     failure = diagnose(["Recovering from metadata files", *FORBIDDEN])
     assert failure is not None
     assert failure.kind is Kind.REFUSED
-    assert failure.message == f"{FORBIDDEN[0]} {FORBIDDEN[2]}"
+    assert failure.message == " ".join([FORBIDDEN[0], *FORBIDDEN[2:6]])
 
 
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
+        ("Failed to commit: \n\nBad request for commit endpoint:\nno such content", Kind.REFUSED),
         ("Failed to preupload LFS: 500 Server Error: Internal Server Error for url: http://hub/x", Kind.PASSING),
         ("Failed to preupload LFS: Error while uploading 'a' to the Hub.", Kind.PASSING),
         ("Failed to get upload mode: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
@@ -49,7 +53,7 @@ def test_the_first_failed_job_counts_with_the_words_of_the_hub() -> None:
     ],
 )
 def test_lines_of_the_cli(line: str, kind: Kind) -> None:
-    failure = diagnose(["before", line])
+    failure = diagnose(["before", *line.splitlines()])
     assert failure is not None
     assert failure.kind is kind
 
@@ -60,6 +64,7 @@ def test_lines_of_the_cli(line: str, kind: Kind) -> None:
         [],
         ["Uploading 403 files", "All files have been processed! Exiting worker."],
         ["UnboundLocalError: cannot access local variable 'metadata'"],
+        ["You are about to upload a large folder", "403 Forbiddenness is a word"],
         ["'HTTP Error 503 thrown while requesting PUT http://hub/x'", "Retrying in 1s [Retry 1/5]."],
     ],
 )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localhub.auth import Identity, Scope, parse_identity
@@ -42,6 +42,7 @@ def folders_after(
     return {path: entry for path, entry in {**folders, **changed}.items() if entry and (entry.children or path == ROOT)}
 
 
+@settings(max_examples=50, deadline=None)
 @given(TREES, TREES)
 def test_folders_are_the_same_however_the_tree_came_about(first: dict[str, str], last: dict[str, str]) -> None:
     by_detour = folders_after(entries_of(first), entries_of(last), folders_after({}, entries_of(first), {}))
@@ -50,6 +51,7 @@ def test_folders_are_the_same_however_the_tree_came_about(first: dict[str, str],
     assert (empty_root | by_detour) == (empty_root | directly)
 
 
+@settings(max_examples=50, deadline=None)
 @given(TREES, TREES)
 def test_different_trees_have_different_roots(first: dict[str, str], last: dict[str, str]) -> None:
     roots = [folders_after({}, entries_of(tree), {}).get(ROOT) for tree in (first, last)]

@@ -42,9 +42,9 @@ class Sample:
 
     def rows(self, table: Table, chunk: int | None = None) -> dict[str, int]:
         """The rows of every key of a table in the partition files, of one chunk or of all."""
-        chosen = self.partitions.filter(
-            pl.col("table") == table.value, pl.lit(chunk is None) | (pl.col("chunk") == chunk)
-        )
+        chosen = self.partitions.filter(pl.col("table") == table.value)
+        if chunk is not None:
+            chosen = chosen.filter(pl.col("chunk") == chunk)
         return dict(chosen.group_by("key").agg(pl.col("rows").sum()).sort("key").iter_rows())
 
 
@@ -73,7 +73,8 @@ def write_sample(
     equal is left alone, as are state files at a later step. Raises SampleError, leaving everything as it was, where an
     argument makes no sense or where other data of these chunks is there; `force` replaces that.
     """
-    _check(root, chunks, keys, rows, incomplete)
+    _check_layout(root, chunks, incomplete)
+    _check_counts(keys, rows)
     files = [SourceFile(chunk, part, parts) for chunk, parts in sorted(chunks.items()) for part in range(parts)]
     if entities is None:
         source: Source = BuiltinSource(keys or DEFAULT_KEYS, rows, seed)
@@ -88,7 +89,7 @@ def write_sample(
     return Sample(root, partitions, source.invalid_keys, written, kept)
 
 
-def _check(root: Path, chunks: Mapping[int, int], keys: int | None, rows: int, incomplete: Collection[int]) -> None:
+def _check_layout(root: Path, chunks: Mapping[int, int], incomplete: Collection[int]) -> None:
     if root.exists() and not root.is_dir():
         raise SampleError(f"{root} is no folder")
     if not chunks:
@@ -98,12 +99,15 @@ def _check(root: Path, chunks: Mapping[int, int], keys: int | None, rows: int, i
             raise SampleError(f"chunk {chunk}: must be from 0 to {CHUNKS_AT_MOST - 1}")
         if not 1 <= parts <= PARTS_AT_MOST:
             raise SampleError(f"chunk {chunk}: must have from 1 to {PARTS_AT_MOST} parts, not {parts}")
-    if keys is not None and keys < 1:
-        raise SampleError(f"there must be at least one key, not {keys}")
-    if rows < 1:
-        raise SampleError(f"there must be at least one row, not {rows}")
     if unknown := sorted(set(incomplete) - set(chunks)):
         raise SampleError(f"chunk {unknown[0]} cannot be incomplete: it is none of the chunks to make")
+
+
+def _check_counts(keys: int | None, rows: int) -> None:
+    if keys is not None and keys < 1:
+        raise SampleError("there must be at least one key")
+    if rows < 1:
+        raise SampleError("there must be at least one row")
 
 
 def _check_split_keys(source: Source, split_keys: Collection[str]) -> None:

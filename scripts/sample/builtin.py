@@ -43,15 +43,15 @@ class BuiltinSource:
         grid = self._grids[table]
         size = grid.height // len(self.keys[table])
         first = file.part * self._row_count
-        wanted = pl.select(number=pl.int_range(first, first + self._row_count)).select(
-            slot=pl.col("number") % size, copy=pl.col("number") // size
-        )
+        number = pl.int_range(first, first + self._row_count)
+        wanted = pl.LazyFrame().select(slot=number % size, copy=number // size)
         choice = pl.col("values").list.get(pl.col("copy") % pl.col("values").list.len())
         return (
-            wanted.join(grid, on="slot", maintain_order="left_right")
+            wanted.join(grid.lazy(), on="slot", maintain_order="left_right")
             .with_columns(_copied_id(file.chunk).alias("id"), choice)
             .unnest("values")
             .select(SCHEMAS[table].names())
+            .collect()
         )
 
 
@@ -63,36 +63,29 @@ def _copied_id(chunk: int) -> pl.Expr:
 
 
 def _grid(table: Table, rows: pl.DataFrame, keys: list[str], seed: int) -> pl.DataFrame:
-    """What every entity has to say for every key.
+    """What every entity has for every key: its own, or else what stands in for it.
 
     Columns: `slot` (Int64), the entity's place in the order of `seed`; `id`; the partition column; `values`, a list of
     the other columns' values as structs. Sorted by slot, then as in `keys`.
     """
     column = table.partition_column
-    stand_ins = _listed(table, _stand_ins(table, rows), "stand_ins").drop(column)
-    ids = sorted(stand_ins["id"], key=lambda id_: sha256(f"{seed} {id_}".encode()).digest())
+    stand_ins = rows.filter(pl.col(column).is_in(_STAND_INS)).filter(pl.col(column) == pl.col(column).min().over("id"))
+    ids = sorted(stand_ins["id"].unique(), key=lambda id_: sha256(f"{seed} {id_}".encode()).digest())
     return (
-        pl.DataFrame({"id": ids}, schema={"id": pl.String})
-        .with_row_index("slot")
-        .cast({"slot": pl.Int64})
-        .join(pl.DataFrame({column: keys}, schema={column: pl.String}), how="cross", maintain_order="left_right")
+        pl.LazyFrame({"slot": range(len(ids)), "id": ids}, schema={"slot": pl.Int64, "id": pl.String})
+        .join(pl.LazyFrame({column: keys}, schema={column: pl.String}), how="cross", maintain_order="left_right")
         .join(_listed(table, rows, "own"), on=["id", column], how="left", maintain_order="left")
-        .join(stand_ins, on="id", how="left", maintain_order="left")
+        .join(_listed(table, stand_ins, "stand_ins").drop(column), on="id", how="left", maintain_order="left")
         .select("slot", "id", column, pl.coalesce("own", "stand_ins").alias("values"))
+        .collect()
     )
 
 
-def _listed(table: Table, rows: pl.DataFrame, name: str) -> pl.DataFrame:
+def _listed(table: Table, rows: pl.DataFrame, name: str) -> pl.LazyFrame:
     """One row per id and key, with everything else of its rows as a list of structs."""
     column = table.partition_column
     values = pl.struct(pl.col(SCHEMAS[table].names()).exclude("id", column)).alias(name)
-    return rows.group_by("id", column, maintain_order=True).agg(values)
-
-
-def _stand_ins(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of one key of every entity, which stand in for those of any key."""
-    column = table.partition_column
-    return rows.filter(pl.col(column).is_in(_STAND_INS)).filter(pl.col(column) == pl.col(column).min().over("id"))
+    return rows.lazy().group_by("id", column, maintain_order=True).agg(values)
 
 
 def _with_names(claims: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:

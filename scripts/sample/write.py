@@ -47,18 +47,19 @@ def write_files(staging: Path, files: Sequence[SourceFile], options: Options) ->
 def _write(staging: Path, table: Table, file: SourceFile, options: Options) -> pl.DataFrame:
     """Write what one source file has for a table; return its rows of Sample.partitions."""
     rows = options.source.rows(table, file)
-    process_file = staging / RESULTS / table / f"{file.stem}.parquet"
-    if options.step(file) is Step.PROCESS:
-        rows.write_parquet(process_file, row_group_size=_ROW_GROUP_ROWS)
-        return _count(table, file, _with_target(table, file, rows.clear(), ()))
-    if options.process_files:
-        rows.write_parquet(process_file, row_group_size=_ROW_GROUP_ROWS)
+    partitioned = options.step(file) >= Step.PARTITION
+    if options.process_files or not partitioned:
+        rows.write_parquet(staging / RESULTS / table / f"{file.stem}.parquet", row_group_size=_ROW_GROUP_ROWS)
+    if not partitioned:
+        rows = rows.clear()
     targeted = _with_target(table, file, rows, options.split_keys)
-    _write_partitions(staging / RESULTS / table, targeted)
-    if options.sidecars:
-        sidecar = _sidecar(table.partition_column, rows)
+    facts = _facts(table.partition_column, targeted)
+    if partitioned:
+        _write_partitions(staging / RESULTS / table, targeted)
+    if partitioned and options.sidecars:
+        sidecar = facts.drop("files")
         sidecar.write_parquet(staging / AUDIT / table / f"{file.stem}.parquet", row_group_size=_ROW_GROUP_ROWS)
-    return _count(table, file, targeted)
+    return _partitions(table, file, facts)
 
 
 def _with_target(table: Table, file: SourceFile, rows: pl.DataFrame, split_keys: Collection[str]) -> pl.DataFrame:
@@ -74,7 +75,10 @@ def _with_target(table: Table, file: SourceFile, rows: pl.DataFrame, split_keys:
 
 
 def _write_partitions(folder: Path, rows: pl.DataFrame) -> None:
-    """Write every partition file in one pass, which takes half as long as a write_parquet for each; threads do not."""
+    """Write every partition file in one pass, which takes half as long as a write_parquet for each.
+
+    polars calls PartitionBy unstable; the lock pins polars.
+    """
     by_target = pl.PartitionBy(
         folder,
         key=_TARGET,
@@ -84,25 +88,29 @@ def _write_partitions(folder: Path, rows: pl.DataFrame) -> None:
     rows.lazy().sink_parquet(by_target, mkdir=True, row_group_size=_ROW_GROUP_ROWS)
 
 
-def _sidecar(column: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _facts(column: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """A row for each key, sorted: the partition column, `rows`, `min_id`, `max_id`, as in a sidecar, and `files`."""
     return (
-        rows.group_by(column)
-        .agg(rows=pl.len().cast(pl.Int64), min_id=pl.col("id").min(), max_id=pl.col("id").max())
+        rows.lazy()
+        .group_by(column)
+        .agg(
+            rows=pl.len().cast(pl.Int64),
+            min_id=pl.col("id").min(),
+            max_id=pl.col("id").max(),
+            files=pl.col(_TARGET).n_unique().cast(pl.Int64),
+        )
         .sort(column)
+        .collect()
     )
 
 
-def _count(table: Table, file: SourceFile, rows: pl.DataFrame) -> pl.DataFrame:
-    return (
-        rows.group_by(pl.col(table.partition_column).alias("key"))
-        .agg(rows=pl.len().cast(pl.Int64), files=pl.col(_TARGET).n_unique().cast(pl.Int64))
-        .sort("key")
-        .select(
-            pl.lit(table.value).alias("table"),
-            pl.lit(file.chunk, pl.Int64).alias("chunk"),
-            pl.lit(file.part, pl.Int64).alias("part"),
-            "key",
-            "rows",
-            "files",
-        )
+def _partitions(table: Table, file: SourceFile, facts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of Sample.partitions of one source file and table."""
+    return facts.select(
+        pl.lit(table.value).alias("table"),
+        pl.lit(file.chunk, pl.Int64).alias("chunk"),
+        pl.lit(file.part, pl.Int64).alias("part"),
+        pl.col(table.partition_column).alias("key"),
+        "rows",
+        "files",
     )

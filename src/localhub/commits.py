@@ -108,7 +108,7 @@ def commit(storage: Storage, repo_name: str, author: str, draft: Draft) -> Revis
 
 def commit_onto(queries: Queries, repo: Repo, head: Revision | None, author: str, draft: Draft) -> Revision:
     """The same within a transaction; `head` is None for the first commit."""
-    if draft.parent and (head is None or draft.parent != head.oid):
+    if draft.parent and not (head and head.oid.startswith(draft.parent)):
         raise RefusedError(412, errors.COMMIT_HAPPENED)
     files = _changed_files(queries, repo, draft.operations)
     folders = _changed_folders(queries, repo, files)

@@ -18,9 +18,10 @@ from localhub import errors
 from localhub.auth import parse_identity
 from localhub.counts import Counts
 from localhub.faults import Fault, Latency, Mischief, Quota
-from localhub.meddling import ALL, delete_file, list_files, replace_file
+from localhub.meddling import ALL, delete_file, find_repo, list_files, replace_file
 from localhub.routes import split_path
 from localhub.state import Hub
+from localhub.trees import Entry, Kind
 
 PREFIX = "/_localhub/"
 
@@ -55,14 +56,11 @@ async def _answer_about_repo(hub: Hub, request: Request, name: str, thing: str) 
     path = request.query_params.get("path", "")
     match request.method, thing:
         case "GET", "files":
-            return JSONResponse([[file.path, file.size, file.sha256] for file in list_files(hub, name)])
+            return JSONResponse([[file.path, file.size, file.sha256] for file in _files(hub, name)])
         case "GET", "commits":
             return JSONResponse(_commits(hub, name))
         case "GET", "file":
-            found = [file for file in list_files(hub, name) if file.path == path]
-            if not found:
-                raise errors.entry_not_found()
-            return Response(hub.content.read(found[0].sha256))
+            return Response(hub.content.read(_file(hub, name, path).sha256))
         case "PUT", "file":
             made = await asyncio.to_thread(replace_file, hub, name, path, await request.body())
             return JSONResponse(made.oid)
@@ -72,10 +70,22 @@ async def _answer_about_repo(hub: Hub, request: Request, name: str, thing: str) 
     raise errors.RefusedError(404, "no such control")
 
 
+def _files(hub: Hub, name: str) -> list[Entry]:
+    with hub.storage.reading() as queries:
+        return list_files(queries, name)
+
+
+def _file(hub: Hub, name: str, path: str) -> Entry:
+    with hub.storage.reading() as queries:
+        repo = find_repo(queries, name)
+        found = queries.entries(repo, repo.head, [path])
+    if not found or found[0].kind == Kind.FOLDER:
+        raise errors.entry_not_found()
+    return found[0]
+
+
 def _commits(hub: Hub, name: str) -> list[dict[str, str]]:
     with hub.storage.reading() as queries:
-        repo = queries.repo(name)
-        if repo is None:
-            raise errors.repo_not_found(is_anonymous=False)
+        repo = find_repo(queries, name)
         found = queries.revisions(repo, repo.head, ALL)
     return [{"oid": one.oid, "title": one.title, "author": one.author, "date": one.date} for one in found]

@@ -89,7 +89,7 @@ def already_exists(url: str) -> RefusedError:
 
 def dangling_pointers(paths: list[str]) -> RefusedError:
     """400 for a commit of LFS files whose content never arrived (huggingface_hub issue 3829)."""
-    files = "".join(f"\n  - {path}" for path in paths)
+    files = " ".join(f"- {path}" for path in paths)
     return RefusedError(
         400,
         "Your push was rejected because an LFS pointer pointed to a file that does not exist. For instance, this can "

@@ -100,7 +100,8 @@ async def _first_of(*waits: Awaitable[object]) -> None:
 
 
 def _meddle(fault: Fault, hub: Hub, repo: str) -> None:
-    path = find_file(hub, repo, fault.path)
+    with hub.storage.writing() as queries:
+        path = find_file(queries, repo, fault.path)
     if path and fault.action == Action.DELETE_FILE:
         delete_file(hub, repo, path)
     elif path:

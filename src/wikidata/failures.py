@@ -2,7 +2,8 @@
 
 The one place that decides what is tried again. Sources: the Hub's documents, and the source of huggingface_hub 0.36
 (`_upload_large_folder.py`, `utils/_http.py`): the CLI logs a failed job as `Failed to <job>: <error>` and puts it back
-into its queue at once, for ever; an HTTP error reads `403 Client Error: Forbidden for url: …`.
+into its queue at once, for ever; an HTTP error reads `500 Server Error: … for url: …`, or, lines below, `403 Forbidden:
+…` or `Bad request for commit endpoint:`. What an upload of LFS content was refused with it does not say.
 """
 
 import re
@@ -32,8 +33,11 @@ class Failure(NamedTuple):
 
 _PASSING_CLIENT_ERRORS = {408, 409, 412, 425}
 _LOCAL_TROUBLE = ("No such file", "No space left", "Read-only file system", "Permission denied", "Disk quota exceeded")
-_STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b")
+_STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b|^(403) Forbidden: |^Bad request\b", re.MULTILINE)
+_WORDS_LINES = 8
+"""The Hub's own words follow a failed job within so many lines."""
 _FAILED_JOB = re.compile(r"Failed to (?:compute sha256|get upload mode|preupload LFS|commit): ")
+_FAILED_JOB_BYTES = re.compile(_FAILED_JOB.pattern.encode())
 _RETRY_IN = re.compile(
     r"(?:retry|try again)[^.\n]{0,60}? in (?:about )?(an?|[0-9]+) (second|minute|hour)", re.IGNORECASE
 )
@@ -65,6 +69,11 @@ def starts_failure(line: str) -> bool:
     return _FAILED_JOB.search(line) is not None
 
 
+def holds_failure(output: bytes) -> bool:
+    """Whether a block of raw output has a failed job in it: a quick look, before it is split into lines."""
+    return _FAILED_JOB_BYTES.search(output) is not None
+
+
 def diagnose(lines: list[str]) -> Failure | None:
     """What the CLI's last lines of output say went wrong; None where they name no error.
 
@@ -72,21 +81,17 @@ def diagnose(lines: list[str]) -> Failure | None:
     """
     start = next((index for index, line in enumerate(lines) if starts_failure(line)), None)
     if start is None:
-        errors = [index for index, line in enumerate(lines) if _STATUS.search(line)]
-        if not errors:
-            return None
-        start = errors[-1]
-    text = "\n".join(lines[start:])
-    status = _STATUS.search(lines[start])
-    if status is None:
-        kind = Kind.REFUSED if any(words in text for words in _LOCAL_TROUBLE) else Kind.PASSING
-    else:
-        kind = kind_of_status(int(status[1]))
-    retry_after = retry_after_of_words(text) if kind is Kind.QUOTA else None
-    return Failure(kind, _one_line(lines[start:]), retry_after)
+        start = next((index for index in reversed(range(len(lines))) if _STATUS.search(lines[index])), None)
+    if start is None:
+        return None
+    more = takewhile(lambda line: not line.startswith("Failed to "), lines[start + 1 : start + _WORDS_LINES])
+    words = [lines[start].strip(), *filter(None, map(str.strip, more))]
+    text = "\n".join(words)
+    kind = _kind_of_words(text)
+    return Failure(kind, " ".join(words)[:600], retry_after_of_words(text) if kind is Kind.QUOTA else None)
 
 
-def _one_line(lines: list[str]) -> str:
-    """The failure and the Hub's own words, which the CLI prints below it after an empty line."""
-    words = takewhile(lambda line: not line.startswith("Failed to "), map(str.strip, lines[1:4]))
-    return " ".join(filter(None, [lines[0].strip(), *words]))[:600]
+def _kind_of_words(text: str) -> Kind:
+    if status := _STATUS.search(text):
+        return kind_of_status(int(status[1] or status[2] or 400))
+    return Kind.REFUSED if any(words in text for words in _LOCAL_TROUBLE) else Kind.PASSING

@@ -68,6 +68,7 @@ def push_chunk(
 def push(session: Session, chunk: int) -> dict[Table, Receipt]:
     """Push the tables of a session for one chunk; see `push_chunk`."""
     settings = session.settings
+    require_complete(get_all_state(settings.state_dir), chunk)
     with hold(settings.manifest_dir, f"chunk {chunk}"):
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)

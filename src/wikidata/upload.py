@@ -49,7 +49,8 @@ def find_cli() -> str:
 
     Raises UploadFailedError saying what to do where it is absent, as with huggingface_hub 1.0 and above.
     """
-    path = shutil.which(os.environ.get("UPLOADER") or CLI, path=_path())
+    program = os.environ.get("UPLOADER") or CLI
+    path = shutil.which(program, path=_path())
     if path is not None:
         return path
     try:
@@ -58,7 +59,7 @@ def find_cli() -> str:
         version = "(not installed)"
     raise UploadFailedError(
         "",
-        f"there is no {CLI}: huggingface_hub {version} does not bring it, 0.34 to 0.36 do: "
+        f"there is no {program}: huggingface_hub {version} is installed, and 0.34 to 0.36 bring {CLI}: "
         "run make setup, or pip install --require-hashes -r requirements/runtime.txt",
     )
 

@@ -31,14 +31,12 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
-from wikidata.failures import Failure, Kind, diagnose, starts_failure
+from wikidata.failures import Failure, Kind, diagnose, holds_failure, starts_failure
 from wikidata.memory import Memory, Progress
 from wikidata.secrets import Redactor
 
 TAIL_LINES = 25
 LOG_LIMIT_BYTES = 8 << 20
-WORDS_SECONDS = 0.3
-"""How long to go on reading after a failed job: the Hub's own words follow it within milliseconds."""
 _TICK_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -141,8 +139,7 @@ class _Run:
         """Read until the CLI ends (None) or has to be ended (why)."""
         while self._read(_TICK_SECONDS):
             if self.log.failed:
-                self._read_words()
-                return diagnose(self.log.failed)
+                return diagnose(self._last_words())
             if overdue := self._overdue():
                 return overdue
         return None
@@ -156,13 +153,18 @@ class _Run:
         if self.output not in ready:
             return True
         block = os.read(self.output, 1 << 16)
+        if holds_failure(block):
+            end(self.child)  # before anything else: it repeats the job within a millisecond
         self.log.write(block)
         return bool(block)
 
-    def _read_words(self) -> None:
-        deadline = time.monotonic() + WORDS_SECONDS
-        while (left := deadline - time.monotonic()) > 0 and self._read(left):
+    def _last_words(self) -> list[str]:
+        """What the ended CLI had still said: the Hub's own words stand below the failed job."""
+        end(self.child)
+        while self._read(_TICK_SECONDS):
             pass
+        self.log.close()
+        return self.log.failed
 
     def _overdue(self) -> Failure | None:
         now = time.monotonic()
