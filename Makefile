@@ -1,9 +1,9 @@
 # Publishes complete chunks of Wikidata to the Hugging Face Hub. `make` alone lists what it can do.
 # Every variable below can be set on the command line or in the environment.
 
-# The chunk to push, such as 3; none means every chunk that is complete and not yet pushed.
+# The chunk, such as 3; none means every one that is complete and not yet pushed.
 CHUNK ?=
-# The table to push; none means all five.
+# The table; none means all five.
 TABLE ?=
 # 1: tell what would be uploaded, and change nothing.
 DRY_RUN ?=
@@ -35,14 +35,16 @@ WORKERS ?= 1
 STALL_MINUTES ?= 10
 # An upload is ended after so many hours in any case.
 UPLOAD_TIMEOUT ?= 24
-# How often the Hub is asked, or an upload started, before giving up on errors that pass.
+# Tries for errors that pass.
 ATTEMPTS ?= 6
-# Cron says nothing of a push of another process that is still at work, unless it is older than so many hours.
+# A push of another process that has been at work for more hours is reported to cron.
 LOCK_STALE_HOURS ?= 24
 # Logs are kept for so many days.
 LOG_KEEP_DAYS ?= 30
 # Seconds to wait after the first such error; doubled each time.
 RETRY_SECONDS ?= 2
+# A monitoring service to ping: /start, success, /fail, as healthchecks.io has them.
+PING_URL ?=
 # The Python to make the virtual environment with, 3.11 or newer.
 PYTHON ?= python3
 # The program that uploads.
@@ -53,7 +55,7 @@ UPLOADER ?= huggingface-cli
 TABLES := labels descriptions aliases links claims
 VENV := .venv
 SETTINGS := DRY_RUN QUIET YES HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR JOBS WORKERS STALL_MINUTES \
-	UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS UPLOADER
+	UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
 export $(SETTINGS) PYTHON
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The Python that runs our own commands. A push passes on its own, which may be another than ours.
@@ -69,8 +71,9 @@ $(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify prune hub test lint format lock upload clean
+.PHONY: help setup demo push status verify prune hub bench test lint format lock upload clean
 .SILENT:
+MAKEFLAGS += --no-print-directory
 .SUFFIXES:
 
 help: ## list targets and variables
@@ -95,6 +98,9 @@ demo: $(VENV)/dev ## push a small sample to a Hub on localhost, and read it back
 
 hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
 	"$$WIKIDATA" -m localhub --root demo/hub
+
+bench: $(VENV)/dev ## time make push against the specification's five commands
+	"$$WIKIDATA" scripts/bench.py $(BENCH_FLAGS)
 
 test: $(VENV)/dev ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)

@@ -19,4 +19,4 @@ fi
 echo "setup: installing requirements/$kind.txt (once)" >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$kind.txt" >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . >&2
-touch "$venv/$kind"
+touch "$venv/runtime" "$venv/$kind" # dev.txt holds all of runtime.txt, in the same versions

@@ -160,9 +160,7 @@ def test_a_read_only_token(called: Box, hub: RunningHub, monkeypatch: pytest.Mon
         push(called)
 
 
-def test_a_file_that_changes_while_it_is_pushed_is_not_confirmed(
-    called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_changes_while_it_is_pushed_is_not_confirmed(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     victim = called.files(Table.LABELS, 3)[0]
     meddler = called.root / "meddler"
     meddler.write_text(f'#!/bin/sh\nhuggingface-cli "$@"\ncode=$?\nrm "{victim}"\nexit $code\n')

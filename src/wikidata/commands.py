@@ -6,13 +6,15 @@ nothing to do costs little more than polars.
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from wikidata.config import Settings, Table, target_repos
 from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
-from wikidata.main import report
+from wikidata.main import describe, report
+from wikidata.ping import Ping
 from wikidata.receipt import is_recorded
 from wikidata.state import UNREADABLE, Step, due_chunks, get_all_state, summarize
 
@@ -27,28 +29,70 @@ def push(options: argparse.Namespace) -> Exit:
     A tick of cron (no chunk named, no terminal) that finds another push at work, or a quota used up, says nothing.
     """
     settings = Settings.from_environment()
-    chunks = [options.chunk] if options.chunk is not None else due_chunks(get_all_state(settings.state_dir))
+    if options.dry_run or settings.dry_run:
+        return _dry_run(options, settings)
+    ping = Ping(settings.ping_url, warn=lambda line: print(line, file=sys.stderr))
+    ping.start()
+    is_tick = options.chunk is None and not sys.stderr.isatty()
+    codes, told = [], []
+    for error in _failures(options, settings):
+        codes.append(error.exit_code)
+        if not (is_tick and _is_quiet(error, settings)):
+            report(error)
+            told += describe(error)
+    if told:
+        ping.fail(told)
+    elif not codes:
+        ping.success()
+    return worst(codes)
+
+
+def _failures(options: argparse.Namespace, settings: Settings) -> Iterator[PushError]:
+    """Push each chunk, and yield what failed as it fails."""
+    try:
+        chunks = _chosen_or_due(options, settings)
+    except PushError as error:
+        yield error
+        return
     if not chunks:
-        return Exit.OK
+        return
     from wikidata.push import push
 
     session, terminal = _session(options, settings)
-    is_tick = options.chunk is None and not sys.stderr.isatty()
-    codes = []
     for chunk in chunks:
         try:
-            if options.dry_run or settings.dry_run:
-                _print_preview(session, chunk)
-            else:
-                push(session, chunk)
-        except TryLaterError as error:
-            is_stale = isinstance(error, LockedError) and error.held_seconds > settings.lock_stale_hours * 3600
-            codes.append(error.exit_code if is_tick and not is_stale else report(error))
-            break
+            push(session, chunk)
         except PushError as error:
             terminal.finish()
+            yield error
+            if isinstance(error, TryLaterError):
+                return
+
+
+def _is_quiet(error: PushError, settings: Settings) -> bool:
+    """Whether a tick need not tell: somebody else is at work, though not for too long, or it is not yet time."""
+    if isinstance(error, LockedError):
+        return error.held_seconds <= settings.lock_stale_hours * 3600
+    return isinstance(error, TryLaterError)
+
+
+def _dry_run(options: argparse.Namespace, settings: Settings) -> Exit:
+    codes = []
+    chunks = _chosen_or_due(options, settings)
+    if chunks:
+        session, _ = _session(options, settings)
+    for chunk in chunks:
+        try:
+            _print_preview(session, chunk)
+        except PushError as error:
             codes.append(report(error))
     return worst(codes)
+
+
+def _chosen_or_due(options: argparse.Namespace, settings: Settings) -> list[int]:
+    if options.chunk is not None:
+        return [options.chunk]
+    return due_chunks(get_all_state(settings.state_dir))
 
 
 def verify(options: argparse.Namespace) -> Exit:

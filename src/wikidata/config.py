@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -63,6 +63,7 @@ class Settings:
     retry_seconds: float
     lock_stale_hours: float
     log_keep_days: float
+    ping_url: str = field(repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -91,6 +92,7 @@ class Settings:
             retry_seconds=reader.positive("RETRY_SECONDS", 2),
             lock_stale_hours=reader.positive("LOCK_STALE_HOURS", 24),
             log_keep_days=reader.positive("LOG_KEEP_DAYS", 30),
+            ping_url=reader.text("PING_URL", ""),
         )
 
 

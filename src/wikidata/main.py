@@ -47,13 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def report(error: PushError) -> Exit:
-    """Say on standard error what failed, one line each with the end of the CLI's log below; returns the exit code."""
-    for each in error.errors if isinstance(error, TablesFailedError) else (error,):
-        print(f"wikidata: {each}", file=sys.stderr)
-        if isinstance(each, UploadFailedError):
-            for line in each.tail:
-                print(f"    {line}", file=sys.stderr)
+    """Say on standard error what failed; returns the exit code."""
+    for line in describe(error):
+        print(line, file=sys.stderr)
     return error.exit_code
+
+
+def describe(error: PushError) -> list[str]:
+    """What failed, one line each, with the end of the CLI's log below."""
+    lines = []
+    for each in error.errors if isinstance(error, TablesFailedError) else (error,):
+        lines.append(f"wikidata: {each}")
+        if isinstance(each, UploadFailedError):
+            lines += [f"    {line}" for line in each.tail]
+    return lines
 
 
 def _report_bug(bug: Exception) -> Exit:
