@@ -49,6 +49,8 @@ PING_URL ?=
 PYTHON ?= python3
 # The program that uploads.
 UPLOADER ?= huggingface-cli
+# Flags for pytest; -n is the number of processes.
+PYTEST_FLAGS ?= -n 3
 # The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
 #   HF_ENDPOINT, HF_TOKEN, HF_HOME
 

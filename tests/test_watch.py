@@ -61,13 +61,12 @@ def test_the_first_failed_job_ends_a_cli_that_would_try_for_ever(folder: Path) -
         """
         import itertools
         for n in itertools.count():
-            print('Failed to commit: 403 Client Error: Forbidden for url: http://hub/x (Request ID: %d)' % n)
-            print()
-            print('No rights.')
+            error = '403 Client Error: Forbidden for url: http://hub/x (ID: %d)' % n
+            print(f'Failed to commit: {error}\\n\\nNo rights.\\n', end='')
         """,
     )
     assert outcome.kind is Kind.REFUSED
-    assert outcome.message.startswith("Failed to commit: 403 Client Error: Forbidden for url: http://hub/x (Request")
+    assert outcome.message.startswith("Failed to commit: 403 Client Error: Forbidden for url: http://hub/x (ID: 0)")
     assert outcome.message.endswith("No rights.")
     assert len(log_of(folder)) <= LOG_LIMIT_BYTES + 1000
 

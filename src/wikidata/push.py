@@ -83,6 +83,7 @@ def push(session: Session, chunk: int) -> dict[Table, Receipt]:
         if all(is_recorded(settings.manifest_dir, chunk, table) for table in Table):
             raise_to_push(settings.state_dir, chunk)
             session.listener.pushed(chunk)
+        staging.clear_all(settings.staging_dir)
         upload.remove_old_logs(settings)
         return receipts
 

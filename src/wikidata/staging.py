@@ -46,30 +46,20 @@ def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove a staging folder, and its chunk's folder when that is left empty. Raises StagingError."""
+    """Remove the staging folder of one table. Raises StagingError."""
     try:
-        _remove(folder)
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
+            shutil.rmtree(folder)
     except OSError as error:
         raise StagingError(f"staging: cannot remove {error.filename or folder}: {error.strerror}") from error
 
 
-def _remove(folder: Path) -> None:
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
-    try:
-        folder.parent.rmdir()
-    except OSError as error:
-        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
-            raise
-
-
 def clear_all(staging_dir: Path) -> None:
-    """Remove what dead runs left behind; only for the holder of the lock."""
-    for chunk in staging_dir.glob("chunk_*"):
-        for folder in chunk.iterdir():
-            clear(folder)
+    """Remove everything staged, also by runs that died; only for the holder of the lock. Raises StagingError."""
+    for folder in staging_dir.glob("chunk_*"):
+        clear(folder)
 
 
 def _link(source: str, target: str) -> None:
