@@ -38,11 +38,17 @@ def log_of(folder: Path) -> str:
     return (folder.parent / "logs" / "run.log").read_text()
 
 
-def is_alive(pid: int) -> bool:
+def wait_for_death(pid: int) -> None:
+    """Return once a process has ended; fail where it has not within seconds."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    died = poll.poll(5000)
+    os.close(descriptor)
+    assert died, f"process {pid} is still alive"
 
 
 def test_output_goes_to_the_log_and_its_end_to_the_outcome(folder: Path) -> None:
@@ -118,7 +124,7 @@ def test_ending_the_cli_ends_what_it_started(folder: Path) -> None:
         """
     outcome = run(folder, script)
     assert outcome.kind is Kind.REFUSED
-    assert not is_alive(int(outcome.tail[0].split()[1]))
+    wait_for_death(int(outcome.tail[0].split()[1]))
 
 
 def test_the_token_never_reaches_the_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,14 +188,6 @@ def started_cli(process: "subprocess.Popen[str]", folder: Path) -> int:
     raise AssertionError("the CLI ended")
 
 
-def wait_for_death(pid: int) -> None:
-    descriptor = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(descriptor)
-    assert poll.poll(5000), f"process {pid} is still alive"
-    os.close(descriptor)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_cli_survives_its_watcher(folder: Path, number: signal.Signals) -> None:
     ignoring = "import signal; signal.signal(2, signal.SIG_IGN); signal.signal(15, signal.SIG_IGN)\n"
@@ -197,8 +195,7 @@ def test_no_cli_survives_its_watcher(folder: Path, number: signal.Signals) -> No
         cli = started_cli(process, folder)
         process.send_signal(number)
         assert process.wait(5) != 0
-        if is_alive(cli):
-            wait_for_death(cli)
+        wait_for_death(cli)
 
 
 def test_the_cli_ends_when_the_lifeline_closes(folder: Path) -> None:
@@ -207,7 +204,7 @@ def test_the_cli_ends_when_the_lifeline_closes(folder: Path) -> None:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(5) == 128 + signal.SIGTERM
-        assert not is_alive(cli)
+        wait_for_death(cli)
 
 
 def test_the_outcome_is_reported_as_json(folder: Path) -> None:
