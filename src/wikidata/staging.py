@@ -46,7 +46,10 @@ def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove the staging folder of one table. Raises StagingError."""
+    """Remove the staging folder of one table; its chunk's folder stays, other tables may be about to use it.
+
+    Raises StagingError.
+    """
     try:
         if folder.is_symlink():
             folder.unlink()
