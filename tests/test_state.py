@@ -18,6 +18,7 @@ from wikidata.state import (
     parse_step,
     raise_to_push,
     require_complete,
+    stuck_chunks,
     summarize,
     update_state,
 )
@@ -158,3 +159,18 @@ def test_a_state_folder_that_may_not_be_read_is_no_silence(tmp_path: Path) -> No
     loop.symlink_to(loop)
     with pytest.raises(StateError, match="chunk_4-00000-of-00001.jsonl"):
         get_all_state(tmp_path)
+
+
+def test_a_chunk_that_will_never_be_due_by_itself_is_told(tmp_path: Path) -> None:
+    write_state(tmp_path, 1, [3, 2])
+    write_state(tmp_path, 2, [3, 3])
+    write_state(tmp_path, 2, [3], parts=3)
+    write_state(tmp_path, 3, [3, 3])
+    fresh, old = (tmp_path / f"chunk_3-0000{part}-of-00002.jsonl" for part in (0, 1))
+    fresh.write_text("")
+    old.write_text("")
+    os.utime(old, (0, 0))
+    told = [str(error) for error in stuck_chunks(get_all_state(tmp_path), tmp_path)]
+    assert len(told) == 2
+    assert "chunk 2 is contradictory" in told[0]
+    assert f"{old} has had no valid step for an hour" in told[1]

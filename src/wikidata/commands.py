@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from wikidata.config import Settings, Table, target_repos
+from wikidata.config import Settings, target_repos
 from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
 from wikidata.main import describe, report
 from wikidata.ping import Ping
 from wikidata.receipt import is_recorded
-from wikidata.state import UNREADABLE, Step, due_chunks, get_all_state, summarize
+from wikidata.state import UNREADABLE, Step, due_chunks, get_all_state, stuck_chunks, summarize
 
 if TYPE_CHECKING:
     from wikidata.session import Session
@@ -50,10 +50,13 @@ def push(options: argparse.Namespace) -> Exit:
 def _failures(options: argparse.Namespace, settings: Settings) -> Iterator[PushError]:
     """Push each chunk, and yield what failed as it fails."""
     try:
-        chunks = _chosen_or_due(options, settings)
-    except PushError as error:
+        state = get_all_state(settings.state_dir)
+    except StateError as error:
         yield error
         return
+    if options.chunk is None:
+        yield from stuck_chunks(state, settings.state_dir)
+    chunks = _chosen_or_due(options, state)
     if not chunks:
         return
     from wikidata.push import push
@@ -78,7 +81,7 @@ def _is_quiet(error: PushError, settings: Settings) -> bool:
 
 def _dry_run(options: argparse.Namespace, settings: Settings) -> Exit:
     codes = []
-    chunks = _chosen_or_due(options, settings)
+    chunks = _chosen_or_due(options, get_all_state(settings.state_dir))
     if chunks:
         session, _ = _session(options, settings)
     for chunk in chunks:
@@ -89,10 +92,8 @@ def _dry_run(options: argparse.Namespace, settings: Settings) -> Exit:
     return worst(codes)
 
 
-def _chosen_or_due(options: argparse.Namespace, settings: Settings) -> list[int]:
-    if options.chunk is not None:
-        return [options.chunk]
-    return due_chunks(get_all_state(settings.state_dir))
+def _chosen_or_due(options: argparse.Namespace, state: pl.DataFrame) -> list[int]:
+    return due_chunks(state) if options.chunk is None else [options.chunk]
 
 
 def verify(options: argparse.Namespace) -> Exit:
@@ -146,9 +147,10 @@ def status(options: argparse.Namespace) -> Exit:
     if summary.is_empty():
         which = "state files" if options.chunk is None else f"state files of chunk {options.chunk}"
         raise StateError(f"state: there are no {which} in {settings.state_dir}: is STATE_DIR right?")
+    repos = target_repos(settings.hf_user)
     rows, tables = [], 0
     for chunk in summary.iter_rows(named=True):
-        pushed = [table for table in Table if is_recorded(settings.manifest_dir, chunk["chunk"], table)]
+        pushed = [t for t, repo_id in repos.items() if is_recorded(settings.manifest_dir, chunk["chunk"], t, repo_id)]
         tables += len(pushed)
         parts = f"{chunk['files']} of {chunk['parts'] or 'contradictory'}"
         rows.append((str(chunk["chunk"]), parts, _steps(chunk), _word(chunk), ", ".join(pushed) or "-"))

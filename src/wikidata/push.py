@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from wikidata import staging, upload
-from wikidata.config import Settings, Table
+from wikidata.config import Settings, Table, target_repos
 from wikidata.errors import NotArrivedError, PushError, QuotaError, UploadFailedError, UploadUnfinishedError
 from wikidata.failures import Kind
 from wikidata.hub import Look, lacking
@@ -80,7 +80,8 @@ def push(session: Session, chunk: int) -> dict[Table, Receipt]:
         except PushError as error:
             remember_quota(settings.manifest_dir, error)
             raise
-        if all(is_recorded(settings.manifest_dir, chunk, table) for table in Table):
+        all_repos = target_repos(settings.hf_user) | session.repos
+        if all(is_recorded(settings.manifest_dir, chunk, table, repo_id) for table, repo_id in all_repos.items()):
             raise_to_push(settings.state_dir, chunk)
             session.listener.pushed(chunk)
         staging.clear_all(settings.staging_dir)

@@ -46,10 +46,11 @@ def read_receipt(manifest_dir: Path, chunk: int, table: Table) -> Receipt | None
         return None
 
 
-def is_recorded(manifest_dir: Path, chunk: int, table: Table) -> bool:
-    """Whether there is a receipt for the manifest as it is written."""
+def is_recorded(manifest_dir: Path, chunk: int, table: Table, repo_id: str) -> bool:
+    """Whether there is a receipt for the manifest as it is written, in just this repo."""
     receipt = read_receipt(manifest_dir, chunk, table)
-    return receipt is not None and receipt.manifest_sha256 == file_digest(manifest_path(manifest_dir, chunk, table))
+    digest = file_digest(manifest_path(manifest_dir, chunk, table))
+    return receipt is not None and (receipt.repo, receipt.manifest_sha256) == (repo_id, digest)
 
 
 def remove_receipt(manifest_dir: Path, chunk: int, table: Table) -> None:

@@ -8,6 +8,8 @@ import errno
 import json
 import os
 import re
+import time
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,9 @@ from wikidata.files import SHARED_MODE, write_atomically
 
 UNREADABLE = -1
 """The step of a state file that is empty, half-written or damaged: below every real step, so never complete."""
+
+DAMAGED_AFTER_SECONDS = 3600.0
+"""A state file that was half-written for so long is not being written."""
 
 _NAME = re.compile(r"chunk_(0|[1-9][0-9]*)-([0-9]{5,})-of-([0-9]{5,})\.jsonl")
 _SCHEMA = {"file": pl.String, "chunk": pl.Int64, "part": pl.Int64, "step": pl.Int64}
@@ -144,6 +149,19 @@ def is_complete(state: pl.DataFrame, chunk: int) -> bool:
 def due_chunks(state: pl.DataFrame) -> list[int]:
     """The chunks that are complete and not yet pushed, lowest first."""
     return summarize(state).filter("due")["chunk"].to_list()
+
+
+def stuck_chunks(state: pl.DataFrame, state_dir: Path) -> list[StateError]:
+    """The chunks that will never be due by themselves, because of a contradiction or a file damaged for an hour."""
+    errors = [
+        StateError(f"chunk {chunk} {_incompleteness(state.filter(pl.col('chunk') == chunk))}")
+        for chunk in summarize(state).filter(pl.col("parts") == 0)["chunk"]
+    ]
+    for file in state.filter(pl.col("step") == UNREADABLE)["file"]:
+        with suppress(OSError):
+            if time.time() - (state_dir / file).stat().st_mtime > DAMAGED_AFTER_SECONDS:
+                errors.append(StateError(f"state: {state_dir / file} has had no valid step for an hour: repair it"))
+    return errors
 
 
 def require_complete(state: pl.DataFrame, chunk: int) -> int:
