@@ -20,12 +20,10 @@ from pathlib import Path
 from make_sample import write_sample
 
 from localhub.testing import RunningHub, running_hub
-from wikidata.config import Table, target_repos
+from wikidata.config import FOLDERS, Table, target_repos
 from wikidata.terminal import table_of
 
 CHUNK = 3
-FOLDERS = {"STATE_DIR": "state", "OUTPUT_DIR": "results", "AUDIT_DIR": "audit"}
-FOLDERS |= {"MANIFEST_DIR": "manifests", "STAGING_DIR": "staging", "LOG_DIR": "logs"}
 
 
 Contestant = Callable[[Path, dict[str, str]], None]

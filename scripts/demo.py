@@ -13,20 +13,12 @@ from huggingface_hub import HfFileSystem
 from make_sample import write_sample
 
 from localhub.testing import RunningHub, running_hub
-from wikidata.config import HF_USER, Table, target_repos
+from wikidata.config import FOLDERS, HF_USER, Table, target_repos
 from wikidata.state import due_chunks, get_all_state
 from wikidata.terminal import table_of
 
 DEMO = Path("demo").absolute()
 CHUNK, PARTS = 3, 4
-FOLDERS = {
-    "STATE_DIR": "state",
-    "OUTPUT_DIR": "results",
-    "AUDIT_DIR": "audit",
-    "MANIFEST_DIR": "manifests",
-    "STAGING_DIR": "staging",
-    "LOG_DIR": "logs",
-}
 
 
 def main() -> int:

@@ -11,20 +11,12 @@ from pathlib import Path
 import polars as pl
 
 from localhub.testing import RunningHub
-from wikidata.config import Table, target_repos
+from wikidata.config import FOLDERS, Table, target_repos
 from wikidata.receipt import Receipt, read_receipt
 from wikidata.state import get_all_state
 
 ROOT = Path(__file__).resolve().parents[1]
 REPOS = target_repos("permutans")
-FOLDERS = {
-    "STATE_DIR": "state",
-    "OUTPUT_DIR": "results",
-    "AUDIT_DIR": "audit",
-    "MANIFEST_DIR": "manifests",
-    "STAGING_DIR": "staging",
-    "LOG_DIR": "logs",
-}
 
 
 @dataclass

@@ -19,6 +19,16 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = _CHECKOUT if (_CHECKOUT / "Makefile").is_file() else Path.cwd()
 """The folder of the Makefile; the default folders lie beside it."""
 
+FOLDERS = {
+    "STATE_DIR": "state",
+    "OUTPUT_DIR": "results",
+    "AUDIT_DIR": "audit",
+    "MANIFEST_DIR": "manifests",
+    "STAGING_DIR": "staging",
+    "LOG_DIR": "logs",
+}
+"""The environment variable of each folder, and the default, which lies beside the Makefile."""
+
 
 class Table(StrEnum):
     """The five published tables, each a dataset repo of its own."""
@@ -77,12 +87,12 @@ class Settings:
             quiet=reader.flag("QUIET"),
             yes=reader.flag("YES"),
             hf_user=hf_user,
-            state_dir=reader.folder("STATE_DIR", "state"),
-            output_dir=reader.folder("OUTPUT_DIR", "results"),
-            audit_dir=reader.folder("AUDIT_DIR", "audit"),
-            manifest_dir=reader.folder("MANIFEST_DIR", "manifests"),
-            staging_dir=reader.folder("STAGING_DIR", "staging"),
-            log_dir=reader.folder("LOG_DIR", "logs"),
+            state_dir=reader.folder("STATE_DIR"),
+            output_dir=reader.folder("OUTPUT_DIR"),
+            audit_dir=reader.folder("AUDIT_DIR"),
+            manifest_dir=reader.folder("MANIFEST_DIR"),
+            staging_dir=reader.folder("STAGING_DIR"),
+            log_dir=reader.folder("LOG_DIR"),
             jobs=reader.count("JOBS", 5),
             workers=reader.count("WORKERS", 1),
             private=reader.flag("PRIVATE"),
@@ -110,9 +120,9 @@ class _Reader:
     def text(self, name: str, default: str) -> str:
         return self.environment.get(name) or default
 
-    def folder(self, name: str, default: str) -> Path:
+    def folder(self, name: str) -> Path:
         given = self.environment.get(name)
-        return Path(given).absolute() if given else ROOT / default
+        return Path(given).absolute() if given else ROOT / FOLDERS[name]
 
     def flag(self, name: str) -> bool:
         value = self.text(name, "0")
