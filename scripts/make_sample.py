@@ -23,8 +23,9 @@ step, so that the same command can be typed again, also after a push; a chunk ma
 the same command without it. Where ROOT has other data of these chunks, nothing is written (exit code 2) unless --force
 is given. Other chunks and other files are never touched.
 
-Rows of the built-in set repeat sixteen real entities; ids beyond those are made up (in chunk 3, a copy of Q42 is
-Q3000000042). Keys that are no lower-case codes are left out and reported on stderr.
+Rows of the built-in set repeat a few well-known entities of Wikidata, described in our own words; ids beyond those
+are made up (in chunk 3, a copy of Q42 is Q3000000042). Keys that are no lower-case codes are left out and reported on
+stderr.
 """
 
 

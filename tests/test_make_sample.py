@@ -1,5 +1,6 @@
 """The sample is what the pipeline leaves before a push: names, layout, contents, sidecars, state."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -7,6 +8,7 @@ import pytest
 from make_sample import Sample, main, write_sample
 from sample.entities import SCHEMAS
 from sample.keys import choose_keys, is_valid_key
+from sample.well_known import read_well_known
 
 from wikidata.config import Table
 from wikidata.state import Step, due_chunks, get_all_state
@@ -89,7 +91,7 @@ class TestLayout:
         assert {"enwiki", "commonswiki", "zh_min_nanwiki"} <= set(choose_keys(Table.LINKS, 10))
 
     def test_sidecars_and_unpartitioned_files_can_be_left_out(self, tmp_path: Path) -> None:
-        write_sample(tmp_path, {3: 1, 30: 1}, keys=2, incomplete={30}, sidecars=False, process_files=False)
+        write_sample(tmp_path, {3: 1, 30: 1}, keys=1, incomplete={30}, sidecars=False, process_files=False)
         assert names(tmp_path, "audit/*/*") == []
         assert names(tmp_path, "results/*/*.parquet") == sorted(
             f"results/{table}/chunk_30-00000-of-00001.parquet" for table in Table
@@ -139,8 +141,20 @@ class TestContents:
         rows = pl.concat(read(path) for path in (box.root / "results" / table).glob("*/*.parquet"))
         assert not rows.select("id", table.partition_column).is_duplicated().any()
 
+    def test_claims_are_of_every_kind(self) -> None:
+        claims = read_well_known()[Table.CLAIMS]
+        assert set(claims["rank"]) == {"preferred", "normal", "deprecated"}
+        assert set(claims["snaktype"]) == {"value", "somevalue", "novalue"}
+        assert {"mul", "de", "nb"} <= set(claims["language"])
+        by_datatype = {(id_, datatype): value for id_, datatype, value in claims["id", "datatype", "value"].rows()}
+        assert by_datatype["Q20", "monolingualtext"] == "Kongeriket Noreg"
+        assert by_datatype["P31", "wikibase-property"] == "P279"
+        assert by_datatype["Q64", "quantity"] == '{"amount":"+891","unit":"http://www.wikidata.org/entity/Q712226"}'
+        assert json.loads(by_datatype["Q183", "time"])["time"] == "+1949-05-23T00:00:00Z"
+        assert json.loads(by_datatype["Q90", "globe-coordinate"])["longitude"] == 2.35
+
     def test_chunk_0_begins_with_the_real_entities(self, tmp_path: Path) -> None:
-        write_sample(tmp_path, {0: 1}, keys=3, rows=16)
+        write_sample(tmp_path, {0: 1}, keys=1, rows=13)
         labels = read(tmp_path / "results/labels/language=en/chunk_0-00000-of-00001.parquet")
         assert {("Q64", "en", "Berlin"), ("Q5", "en", "human"), ("P31", "en", "instance of")} <= set(labels.iter_rows())
 
@@ -196,9 +210,9 @@ class TestCommandLine:
         assert not (tmp_path / "box").exists()
 
     def test_other_data_is_refused_in_one_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        main([str(tmp_path), "--chunks=3", "--keys=1"])
+        main([str(tmp_path), "--chunks=3", "--parts=1", "--keys=1"])
         with pytest.raises(SystemExit) as exit_:
-            main([str(tmp_path), "--chunks=3", "--keys=2"])
+            main([str(tmp_path), "--chunks=3", "--parts=1", "--keys=2"])
         assert exit_.value.code == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 

@@ -20,6 +20,9 @@ REAL_ROWS = {  # the README.md beside the file
     Table.LINKS: 89_895,
     Table.CLAIMS: 46_010,
 }
+needs_real_entities = pytest.mark.skipif(
+    not REAL_ENTITIES.exists(), reason=f"{REAL_ENTITIES.name} is not in ../shared/data"
+)
 
 
 def names(root: Path, pattern: str) -> list[str]:
@@ -145,13 +148,21 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | 
         write_sample(tmp_path / "box", {3: 1}, entities=tmp_path / "e.gz")
 
 
-@pytest.mark.skipif(not REAL_ENTITIES.exists(), reason=f"{REAL_ENTITIES.name} is not in ../shared/data")
-def test_every_row_of_the_real_entities_is_written_once(tmp_path: Path) -> None:
-    sample = write_sample(tmp_path, {3: 1}, entities=REAL_ENTITIES, process_files=False)
+@needs_real_entities
+def test_every_row_of_the_real_entities_is_read() -> None:
+    assert {table: rows.height for table, rows in read_entities(REAL_ENTITIES).tables.items()} == REAL_ROWS
+
+
+@needs_real_entities
+def test_every_row_of_a_tenth_of_the_real_entities_is_written_once(tmp_path: Path) -> None:
+    """A push of all of them is in test_push.py."""
+    with gzip.open(REAL_ENTITIES) as file:
+        (tmp_path / "tenth").write_bytes(b"".join(list(file)[::10]))
+    sample = write_sample(tmp_path / "box", {3: 1}, entities=tmp_path / "tenth", process_files=False)
     invalid = {table: sum(rows for (of, _), rows in sample.invalid_keys.items() if of is table) for table in Table}
-    for table, total in REAL_ROWS.items():
-        files = list((tmp_path / "results" / table).glob("*/*.parquet"))
+    for table, rows in read_entities(tmp_path / "tenth").tables.items():
+        files = list((tmp_path / "box" / "results" / table).glob("*/*.parquet"))
         written = pl.scan_parquet(files, hive_partitioning=False).group_by(table.partition_column).len().collect()
         assert dict(written.iter_rows()) == sample.rows(table)
-        assert written["len"].sum() == total - invalid[table]
+        assert written["len"].sum() == rows.height - invalid[table]
     assert {"no", "zh-hant", "be-tarask"} <= sample.rows(Table.LABELS).keys()

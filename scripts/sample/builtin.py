@@ -1,17 +1,14 @@
-"""Rows of the built-in set of entities, for any number of keys and rows."""
+"""Rows of the built-in set, the well-known entities, for any number of keys and rows."""
 
 from hashlib import sha256
-from pathlib import Path
 
 import polars as pl
 
-from sample.entities import SCHEMAS, read_entities
+from sample.entities import SCHEMAS
 from sample.keys import choose_keys
 from sample.layout import SourceFile
+from sample.well_known import read_well_known
 from wikidata.config import Table
-
-BUILTIN = Path(__file__).with_name("entities.ndjson")
-"""Sixteen entities of Wikidata, cut down to a few languages, sites and statements (CC0 1.0)."""
 
 CHUNKS_AT_MOST = 100_000
 """Chunks are numbered below this, so that no two of them get the same ids."""
@@ -22,9 +19,9 @@ _REAL_DIGITS = 9
 
 
 class BuiltinSource:
-    """`row_count` rows for each of `key_count` keys in every source file, each an entity of the built-in set.
+    """`row_count` rows for each of `key_count` keys in every source file, each a well-known entity.
 
-    The set is repeated as often as needed, in an order that depends on `seed`. Chunk 0 begins with the entities
+    They are repeated as often as needed, in an order that depends on `seed`. Chunk 0 begins with the entities
     themselves; every other entity is a copy with an id of its own: in chunk 3, copies of Q42 are Q3000000042,
     Q100003000000042, …. So an id occurs once for each table and key, whichever chunks are made together. Where an
     entity has nothing in a language or on a site, its English text stands in; in claims, its name (P2561).
@@ -34,7 +31,7 @@ class BuiltinSource:
         self.keys = {table: choose_keys(table, key_count) for table in Table}
         self.invalid_keys: dict[tuple[Table, str], int] = {}
         self._row_count = row_count
-        tables = read_entities(BUILTIN).tables
+        tables = read_well_known()
         tables |= {Table.CLAIMS: _with_names(tables[Table.CLAIMS], tables[Table.LABELS])}
         self._grids = {table: _grid(table, rows, self.keys[table], seed) for table, rows in tables.items()}
 

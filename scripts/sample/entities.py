@@ -80,6 +80,11 @@ def read_entities(path: Path) -> Entities:
     return Entities(count, {table: _frame(table, found, path) for table, found in rows.items()})
 
 
+def json_text(value: object) -> str:
+    """JSON text with sorted keys and no spaces."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
         yield from file
@@ -149,6 +154,4 @@ def _value(data: _Json) -> str | None:
         value = value["text"]
     elif kind == "wikibase-entityid":
         value = value.get("id") or f"{_ID_PREFIXES[value['entity-type']]}{value['numeric-id']}"
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return value if isinstance(value, str) else json_text(value)
