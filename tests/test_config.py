@@ -52,6 +52,14 @@ def test_senseless_settings_are_refused_by_name(name: str, value: str) -> None:
         Settings.from_environment({name: value})
 
 
+@pytest.mark.parametrize("staging", ["manifests", ".", "manifests/..", "logs"])
+def test_staging_must_not_hold_another_folder(tmp_path: Path, staging: str) -> None:
+    folders = {"MANIFEST_DIR": str(tmp_path / "manifests"), "LOG_DIR": str(tmp_path / "logs" / "push")}
+    with pytest.raises(UsageError, match="STAGING_DIR: must not hold (MANIFEST|LOG)_DIR"):
+        Settings.from_environment(folders | {"STAGING_DIR": str(tmp_path / staging)})
+    Settings.from_environment(folders | {"STAGING_DIR": str(tmp_path / "results" / "staging")})
+
+
 def test_the_makefile_documents_the_defaults_of_the_settings() -> None:
     text = (ROOT / "Makefile").read_text()
     documented = {name: value.strip() for name, value in re.findall(r"^([A-Z_]+) \?=(.*)$", text, re.MULTILINE)}

@@ -121,6 +121,10 @@ def test_a_damaged_sidecar_refuses_the_table(results: Path) -> None:
     sidecar = results.parent / "audit" / "labels" / "chunk_3-00001-of-00002.parquet"
     write_sidecar(sidecar, {"en": 2}, column="site")
     assert "chunk_3-00001-of-00002.parquet cannot be read" in refusal(results)
+    sidecar.unlink()
+    sidecar.symlink_to("nowhere")
+    assert "chunk_3-00001-of-00002.parquet cannot be read" in refusal(results)
+    sidecar.unlink()
     sidecar.write_bytes(b"PAR1")
     assert "chunk_3-00001-of-00002.parquet cannot be read" in refusal(results)
 

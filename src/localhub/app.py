@@ -38,7 +38,10 @@ class App:
             return
         call = find_call(self.hub, request)
         if call.endpoint in (Endpoint.CREATE, Endpoint.DELETE):
-            call = call._replace(repo=await named_repo(self.hub, request))
+            try:
+                call = call._replace(repo=await named_repo(self.hub, request))
+            except ClientDisconnect:
+                return  # nobody is left to answer
         self.mischief.counts.add_request(call.endpoint, call.repo)
         fault = self.mischief.next_fault(call.endpoint, call.repo)
         await self._wait(call)

@@ -79,6 +79,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; an empty variable counts as unset. Raises UsageError naming the variable."""
         reader = _Reader(environment)
+        reader.check_staging()
         hf_user = reader.text("HF_USER", HF_USER)
         for repo in target_repos(hf_user).values():
             check_repo_id(repo, "HF_USER")
@@ -123,6 +124,13 @@ class _Reader:
     def folder(self, name: str) -> Path:
         given = self.environment.get(name)
         return Path(given).absolute() if given else ROOT / FOLDERS[name]
+
+    def check_staging(self) -> None:
+        """What is staged is deleted: no other folder may be the staging folder, or lie in it."""
+        staging = self.folder("STAGING_DIR").resolve()
+        for name in FOLDERS:
+            if name != "STAGING_DIR" and self.folder(name).resolve().is_relative_to(staging):
+                raise UsageError(f"STAGING_DIR: must not hold {name}: give it a folder of its own")
 
     def flag(self, name: str) -> bool:
         value = self.text(name, "0")

@@ -31,8 +31,11 @@ def hold(folder: Path, purpose: str) -> Iterator[None]:
         except BlockingIOError:
             raise _locked(os.read(descriptor, 4096)) from None
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "purpose": purpose}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)
+        except OSError as error:
+            raise DiskError(f"cannot write {path}: {error.strerror}: make room, or mend its permissions") from error
         yield
         os.ftruncate(descriptor, 0)
     finally:

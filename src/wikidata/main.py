@@ -31,9 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _watch(options)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         from wikidata import commands
 
+        signal.signal(signal.SIGINT, on_interrupt)  # importing polars 2.1 takes it away from Python
         return int(getattr(commands, options.command)(options))
     except PushError as error:
         return report(error)

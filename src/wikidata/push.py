@@ -9,8 +9,9 @@ Each table goes its own way, in a thread of its own. Success is something looked
 a rerun uploads only what is missing, and a crash at any point costs time and no data.
 """
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,11 +58,8 @@ def push_chunk(
     `table` and `tail`, the end of the CLI's log), NotArrivedError, LockedError, or TablesFailedError where several
     tables failed; nothing is raised to PUSH then.
     """
-    settings = replace(
-        Settings.from_environment(),
-        state_dir=Path(state_dir).absolute(),
-        output_dir=Path(output_dir).absolute(),
-    )
+    given = {"STATE_DIR": os.path.abspath(state_dir), "OUTPUT_DIR": os.path.abspath(output_dir)}
+    settings = Settings.from_environment(os.environ | given)
     return push(Session(settings, target_repos, Listener()), chunk_idx)
 
 

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wikidata.errors import PushError, QuotaError, TablesFailedError, TryLaterError
+from wikidata.errors import DiskError, PushError, QuotaError, TablesFailedError, TryLaterError
 from wikidata.files import make_private_folder, write_atomically
 
 REQUEST_WINDOW_SECONDS = 300.0
@@ -30,6 +30,8 @@ def check_not_before(manifest_dir: Path) -> None:
         not_before, why = float(content["not_before"]), str(content["why"])
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise DiskError(f"cannot read {path}: {error.strerror}: mend its permissions") from error
     except (ValueError, KeyError, TypeError):
         not_before, why = 0.0, ""
     if not_before > time.time():

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wikidata.config import Table
+from wikidata.errors import DiskError
 from wikidata.files import make_private_folder, write_atomically
 from wikidata.manifest import file_digest, manifest_path
 
@@ -54,5 +55,9 @@ def is_recorded(manifest_dir: Path, chunk: int, table: Table, repo_id: str) -> b
 
 
 def remove_receipt(manifest_dir: Path, chunk: int, table: Table) -> None:
-    """Withdraw a receipt: what it vouches for is no longer known to be true."""
-    receipt_path(manifest_dir, chunk, table).unlink(missing_ok=True)
+    """Withdraw a receipt: what it vouches for is no longer known to be true. Raises DiskError."""
+    path = receipt_path(manifest_dir, chunk, table)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiskError(f"cannot remove {path}: {error.strerror}: mend its permissions") from error
