@@ -56,8 +56,8 @@ PYTEST_FLAGS ?= -n 3
 
 TABLES := labels descriptions aliases links claims
 VENV := .venv
-SETTINGS := DRY_RUN QUIET YES HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR JOBS WORKERS STALL_MINUTES \
-	UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
+SETTINGS := DRY_RUN QUIET YES HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
+	JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
 export $(SETTINGS) PYTHON
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The Python that runs our own commands. A push passes on its own, which may be another than ours.
@@ -108,7 +108,7 @@ test: $(VENV)/dev ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
-	ruff check . && ruff format --check . && mypy && shellcheck .ci/run
+	ruff check . && ruff format --check . && mypy && shellcheck .ci/run scripts/*.sh
 
 format: $(VENV)/dev ## format the code
 	ruff check --fix . && ruff format .

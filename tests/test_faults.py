@@ -1,6 +1,7 @@
 """A Hub that misbehaves: what heals is waited out, what does not ends at once, and nothing is asked without end."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -30,9 +31,11 @@ def data_commits(hub: RunningHub) -> int:
     return len(hub.commits(REPO)) - 1
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["whoami", "info", "create", "preupload", "lfs_batch", "commit", "tree", "paths_info"]
-)
+OURS = ("whoami", "info", "tree", "paths_info")
+THE_CLIS = ("create", "preupload", "lfs_batch", "lfs_put", "lfs_verify", "commit")
+
+
+@pytest.mark.parametrize("endpoint", [*OURS, *THE_CLIS])
 def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: str) -> None:
     hub.set_faults(Fault(endpoint, status=503))
     done = box.wikidata(*ONE_TABLE)
@@ -123,6 +126,17 @@ def test_a_commit_quota_ends_the_push_and_later_ticks_ask_nothing(box: Box, hub:
     assert not memory.exists()
 
 
+def test_a_long_retry_after_ends_the_push_at_once(box: Box, hub: RunningHub) -> None:
+    assert box.wikidata(*ONE_TABLE).returncode == 0
+    hub.set_faults(Fault("paths_info", status=429, times=None, retry_after=600))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode == 75
+    assert "permutans/wikidata-labels: the Hub answered 429" in done.stderr
+    assert hub.struck() == [1]
+    content = json.loads((box.root / "manifests" / ".not-before.json").read_text())
+    assert 500 < content["not_before"] - time.time() <= 600
+
+
 @pytest.mark.parametrize("endpoint", ["commit", "lfs_put", "preupload", "paths_info"])
 def test_a_hub_that_never_answers_is_given_up(box: Box, hub: RunningHub, endpoint: str) -> None:
     hub.set_faults(Fault(endpoint, action="hang", times=None))
@@ -144,6 +158,18 @@ def test_a_file_that_is_meddled_with_before_confirm_is_not_believed(box: Box, hu
     assert box.receipt(LABELS, 3) is None
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert_arrived(box, hub, 3, [LABELS])
+
+
+def test_a_file_that_changed_under_an_old_time_is_uploaded(box: Box, hub: RunningHub) -> None:
+    assert box.wikidata(*ONE_TABLE).returncode == 0
+    changed, model = box.files(LABELS, 3)[:2]
+    facts = changed.stat()
+    changed.write_bytes(model.read_bytes())
+    os.utime(changed, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    (box.root / "audit" / "labels" / "chunk_3-00000-of-00001.parquet").unlink()
+    assert box.wikidata(*ONE_TABLE).returncode == 0
+    assert_arrived(box, hub, 3, [LABELS])
+    assert data_commits(hub) == 2
 
 
 def test_a_repo_that_was_deleted_is_filled_again(box: Box, hub: RunningHub) -> None:

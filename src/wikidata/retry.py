@@ -61,7 +61,7 @@ class Patience:
 
     def _seconds(self, call: tenacity.RetryCallState) -> float:
         backoff = tenacity.wait_exponential_jitter(
-            initial=self.settings.retry_seconds,
+            multiplier=self.settings.retry_seconds,
             max=LONGEST_BACKOFF_SECONDS,
             jitter=self.settings.retry_seconds,
         )(call)

@@ -85,6 +85,8 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
     """
     make_private_folder(upload.log.parent)
     command = ["make", "--silent", "--no-print-directory", "--file", str(ROOT / "Makefile"), "upload"]
+    if shutil.which("make") is None:
+        raise UploadFailedError(upload.table, f"{upload.table}: there is no make on the PATH: install GNU make")
     process = subprocess.Popen(
         command,
         cwd=ROOT,
