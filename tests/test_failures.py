@@ -16,7 +16,7 @@ FORBIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422, 507])
 def test_what_never_heals_is_refused(status: int) -> None:
     assert kind_of_status(status) is Kind.REFUSED
 

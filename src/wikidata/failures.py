@@ -32,6 +32,7 @@ class Failure(NamedTuple):
 
 
 _PASSING_CLIENT_ERRORS = {408, 409, 412, 425}
+_FINAL_SERVER_ERRORS = {501, 507}  # not implemented, insufficient storage
 _LOCAL_TROUBLE = ("No such file", "No space left", "Read-only file system", "Permission denied", "Disk quota exceeded")
 _STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b|^(403) Forbidden: |^Bad request\b", re.MULTILINE)
 _WORDS_LINES = 8
@@ -51,7 +52,7 @@ def kind_of_status(status: int) -> Kind:
     """The meaning of an HTTP status of 400 or above."""
     if status == 429:
         return Kind.QUOTA
-    if status >= 500 or status in _PASSING_CLIENT_ERRORS:
+    if status in _PASSING_CLIENT_ERRORS or (status >= 500 and status not in _FINAL_SERVER_ERRORS):
         return Kind.PASSING
     return Kind.REFUSED
 
