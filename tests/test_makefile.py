@@ -135,6 +135,13 @@ def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+def test_prune_asks_for_a_chunk_and_no_chunk_is_that_large(box: Box) -> None:
+    done = box.make("prune")
+    assert done.returncode == 2
+    assert "prune: of which chunk? make prune CHUNK=3" in done.stderr
+    assert "is no chunk number" in box.make("push", f"CHUNK={10**20}").stderr
+
+
 def test_a_parallel_make_does_not_leak_its_job_server(box: Box, hub: RunningHub) -> None:
     done = box.make("-j4", "push", "CHUNK=3", "TABLE=labels")
     assert done.returncode == 0

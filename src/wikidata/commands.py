@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from wikidata.config import Settings, target_repos
-from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, UsageError, worst
 from wikidata.main import describe, report
 from wikidata.ping import Ping
 from wikidata.receipt import is_recorded
@@ -123,6 +123,8 @@ def verify(options: argparse.Namespace) -> Exit:
 
 def prune(options: argparse.Namespace) -> Exit:
     """List the files of a chunk on the Hub that are no longer made; delete them if told so."""
+    if options.chunk is None:
+        raise UsageError("prune: of which chunk? make prune CHUNK=3 TABLE=labels, or wikidata prune --chunk 3")
     from wikidata.upkeep import prune
 
     settings = Settings.from_environment()

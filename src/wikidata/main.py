@@ -94,8 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="compare the Hub with the manifests; change nothing")
     prune = commands.add_parser("prune", help="list the files of a chunk on the Hub that are no longer made")
     prune.add_argument("--yes", action="store_true", help="delete them, in one commit for each table (YES=1)")
-    prune.add_argument("--chunk", type=_chunk, metavar="N", required=True, help="the chunk")
-    for command in (push, status, verify):
+    for command in (push, status, verify, prune):
         command.add_argument("--chunk", type=_chunk, metavar="N", help="this chunk only")
     for command in (push, verify, prune):
         command.add_argument("--table", type=Table, choices=list(Table), metavar="TABLE", help="this table only")
@@ -120,7 +119,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _chunk(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise argparse.ArgumentTypeError(f"{text!r} is no chunk number, such as 3")
     return int(text)
 
