@@ -127,6 +127,19 @@ def test_a_missing_cli_says_which_version_brings_it(called: Box, monkeypatch: py
         push(called)
 
 
+def test_a_newer_huggingface_hub_says_which_one_is_needed(box: Box, tmp_path: Path) -> None:
+    newer = tmp_path / "site"
+    (newer / "huggingface_hub").mkdir(parents=True)
+    (newer / "huggingface_hub" / "__init__.py").touch()
+    (newer / "huggingface_hub-2.4.0.dist-info").mkdir()
+    (newer / "huggingface_hub-2.4.0.dist-info" / "METADATA").write_text("Name: huggingface_hub\nVersion: 2.4.0\n")
+    done = box.wikidata("push", PYTHONPATH=str(newer))
+    assert done.returncode == 1
+    assert done.stderr.startswith("wikidata: huggingface_hub 2.4.0 is installed, and only 0.34 to 0.36 bring")
+    assert "run make setup" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_several_failing_tables_are_all_named(called: Box) -> None:
     for table in (Table.LABELS, Table.LINKS):
         called.files(table, 3)[0].write_bytes(b"")

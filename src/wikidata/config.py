@@ -1,5 +1,6 @@
 """Tables, partition columns, repo names, folders, and the environment variables that override them."""
 
+import importlib.metadata
 import os
 import re
 from collections.abc import Mapping
@@ -105,6 +106,18 @@ class Settings:
             log_keep_days=reader.positive("LOG_KEEP_DAYS", 30),
             ping_url=reader.text("PING_URL", ""),
         )
+
+
+def install_advice() -> str:
+    """Which huggingface_hub is installed, and how to get one that has the upload CLI."""
+    try:
+        version = importlib.metadata.version("huggingface_hub")
+    except importlib.metadata.PackageNotFoundError:
+        version = "(none)"
+    return (
+        f"huggingface_hub {version} is installed, and only 0.34 to 0.36 bring huggingface-cli upload-large-folder: "
+        "run make setup, or pip install --require-hashes -r requirements/runtime.txt"
+    )
 
 
 def check_repo_id(repo_id: str, source: str) -> str:

@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
-import requests
-from huggingface_hub import CommitOperationDelete, HfApi, configure_http_backend, get_token
-from huggingface_hub.errors import RepositoryNotFoundError
-from huggingface_hub.hf_api import RepoFile
 
+from wikidata.config import install_advice
 from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError
 from wikidata.failures import Kind, kind_of_status, retry_after_of_words
 from wikidata.identity import Identity, parse_identity
 from wikidata.manifest import Manifest
 from wikidata.retry import Patience
+
+try:
+    import requests
+    from huggingface_hub import CommitOperationDelete, HfApi, configure_http_backend, get_token
+    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.hf_api import RepoFile
+except ImportError as error:  # of 1.0 and above, which speak HTTP by another library
+    raise HubError(install_advice()) from error
 
 LONGEST_ANSWER_SECONDS = 60.0
 """How long to wait for the Hub to connect, and for each part of an answer."""

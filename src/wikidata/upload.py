@@ -4,7 +4,6 @@ The target puts the CLI under the watcher (`watch.py`), which reports on standar
 the Makefile alone, so that `make push` and `push_chunk` cannot differ.
 """
 
-import importlib.metadata
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wikidata.config import ROOT, Settings, Table
+from wikidata.config import ROOT, Settings, Table, install_advice
 from wikidata.errors import UploadFailedError
 from wikidata.failures import Kind
 from wikidata.files import make_private_folder
@@ -53,15 +52,7 @@ def find_cli() -> str:
     path = shutil.which(program, path=_path())
     if path is not None:
         return path
-    try:
-        version = importlib.metadata.version("huggingface_hub")
-    except importlib.metadata.PackageNotFoundError:
-        version = "(not installed)"
-    raise UploadFailedError(
-        "",
-        f"there is no {program}: huggingface_hub {version} is installed, and 0.34 to 0.36 bring {CLI}: "
-        "run make setup, or pip install --require-hashes -r requirements/runtime.txt",
-    )
+    raise UploadFailedError("", f"there is no {program}: {install_advice()}")
 
 
 def log_file(settings: Settings, chunk: int, table: Table) -> Path:
