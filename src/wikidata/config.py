@@ -1,6 +1,5 @@
 """Tables, partition columns, repo names, folders, and the environment variables that override them."""
 
-import importlib.metadata
 import os
 import re
 from collections.abc import Mapping
@@ -110,9 +109,12 @@ class Settings:
 
 def install_advice() -> str:
     """Which huggingface_hub is installed, and how to get one that has the upload CLI."""
+    from importlib.metadata import PackageNotFoundError  # costly, and seldom needed
+    from importlib.metadata import version as version_of
+
     try:
-        version = importlib.metadata.version("huggingface_hub")
-    except importlib.metadata.PackageNotFoundError:
+        version = version_of("huggingface_hub")
+    except PackageNotFoundError:
         version = "(none)"
     return (
         f"huggingface_hub {version} is installed, and only 0.34 to 0.36 bring huggingface-cli upload-large-folder: "
