@@ -136,7 +136,7 @@ class Hub:
 
 
 class _NoSuchRepoError(HubError):
-    pass
+    """To this token there is no such repo; a look answers that with a Look at nothing."""
 
 
 def lacking(manifest: Manifest, remote: Mapping[str, RemoteFile]) -> pl.DataFrame:
