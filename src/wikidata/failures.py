@@ -3,7 +3,8 @@
 The one place that decides what is tried again. Sources: the Hub's documents, and the source of huggingface_hub 0.36
 (`_upload_large_folder.py`, `utils/_http.py`): the CLI logs a failed job as `Failed to <job>: <error>` and puts it back
 into its queue at once, for ever; an HTTP error reads `500 Server Error: … for url: …`, or, lines below, `403 Forbidden:
-…` or `Bad request for commit endpoint:`. What an upload of LFS content was refused with it does not say.
+…` or `Bad request for commit endpoint:`. What an upload of LFS content was refused with it does not say: that is found
+out by uploading one such file ourselves (`push.py`).
 """
 
 import re
@@ -38,6 +39,7 @@ _STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b|^(403) Forbi
 _WORDS_LINES = 8
 """The Hub's own words follow a failed job within so many lines."""
 _FAILED_JOB = re.compile(r"Failed to (?:compute sha256|get upload mode|preupload LFS|commit): ")
+_UNEXPLAINED = "Error while uploading"
 _FAILED_JOB_BYTES = re.compile(_FAILED_JOB.pattern.encode())
 _RETRY_IN = re.compile(
     r"(?:retry|try again)[^.\n]{0,60}? in (?:about )?(an?|[0-9]+) (second|minute|hour)", re.IGNORECASE
@@ -63,6 +65,11 @@ def retry_after_of_words(words: str) -> float | None:
         number, unit = match.groups()
         return (1.0 if number.lower() in {"a", "an"} else float(number)) * _SECONDS[unit.lower()]
     return HOURLY_QUOTA_SECONDS if _HOURLY_COMMITS.search(words) else None
+
+
+def is_unexplained(message: str) -> bool:
+    """Whether a failure of the CLI is an upload of content, of which 0.36 does not say what the Hub answered."""
+    return _UNEXPLAINED in message
 
 
 def starts_failure(line: str) -> bool:

@@ -19,9 +19,10 @@ from wikidata.retry import Patience
 
 try:
     import requests
-    from huggingface_hub import CommitOperationDelete, HfApi, configure_http_backend, get_token
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, configure_http_backend, get_token
     from huggingface_hub.errors import RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 except ImportError as error:  # of 1.0 and above, which speak HTTP by another library
     raise HubError(install_advice()) from error
 
@@ -57,6 +58,7 @@ class Hub:
     """
 
     def __init__(self, patience: Patience) -> None:
+        disable_progress_bars("huggingface_hub.lfs_upload")
         _limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
         self._patience = patience
@@ -109,6 +111,11 @@ class Hub:
         """Create a dataset repo; it is no failure where it is there already."""
         self._ask(repo_id, lambda: self._api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True))
 
+    def send_content(self, repo_id: str, path: str, local: Path) -> None:
+        """Upload the content of one file without committing it, to learn what the Hub says to that. Tries once."""
+        addition = CommitOperationAdd(path, local)
+        self._once(repo_id, lambda: self._api.preupload_lfs_files(repo_id, [addition], repo_type="dataset"))
+
     def _paths_info(self, repo_id: str, revision: str | None, paths: list[str]) -> dict[str, RemoteFile]:
         answer = self._api.get_paths_info(repo_id, paths, revision=revision, repo_type="dataset")
         return {
@@ -124,15 +131,19 @@ class Hub:
     def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer or none is to be expected; errors name the `subject`."""
 
-        def ask() -> Answer:
-            try:
-                return question()
-            except RepositoryNotFoundError as error:
-                raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
-            except (requests.RequestException, OSError) as error:
-                raise _explain(subject, error) from error
+        return self._patience(lambda: self._once(subject, question))
 
-        return self._patience(ask)
+    def _once(self, subject: str, question: Callable[[], Answer]) -> Answer:
+        try:
+            return question()
+        except RepositoryNotFoundError as error:
+            raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
+        except (requests.RequestException, OSError) as error:
+            raise _explain(subject, error) from error
+        except RuntimeError as error:  # of an upload of content
+            if not isinstance(error.__cause__, requests.RequestException | OSError):
+                raise
+            raise _explain(subject, error.__cause__) from error
 
 
 class _NoSuchRepoError(HubError):

@@ -20,7 +20,7 @@ import polars as pl
 from wikidata import staging, upload
 from wikidata.config import Settings, Table, target_repos
 from wikidata.errors import NotArrivedError, PushError, QuotaError, UploadFailedError, UploadUnfinishedError
-from wikidata.failures import Kind
+from wikidata.failures import Kind, is_unexplained
 from wikidata.hub import Look, lacking
 from wikidata.listener import Listener
 from wikidata.lock import hold
@@ -120,15 +120,18 @@ def _deliver(session: Session, plan: Plan) -> Look:
     """Upload what the Hub lacks, again and again as long as that may help; returns a look that lacks nothing."""
     if plan.look.revision is None:
         session.hub.create(plan.repo_id, session.settings.private)
-    missing = plan.missing
+    missing, explained = plan.missing, False
 
     def deliver_once() -> Look:
-        nonlocal missing
+        nonlocal missing, explained
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
         outcome = _upload(session, plan, missing, log)
         look = session.hub.look(plan.repo_id, plan.manifest.files["path"].to_list())
         missing = lacking(plan.manifest, look.files)
         if missing.height:
+            if is_unexplained(outcome.message) and not explained:
+                path, explained = missing["path"][0], True
+                session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
             raise _undelivered(plan, missing, outcome, log)
         return look
 
