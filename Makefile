@@ -27,6 +27,8 @@ MANIFEST_DIR ?= manifests
 STAGING_DIR ?= staging
 # The upload CLI's output, a file for each run.
 LOG_DIR ?= logs
+# files: the partition files as they are; packed: one file per chunk and key; auto: as the repo has it, or as it fits.
+LAYOUT ?= auto
 # Tables that are pushed at the same time.
 JOBS ?= 5
 # Workers of each upload CLI; with 1 nobody idles.
@@ -57,7 +59,7 @@ PYTEST_FLAGS ?= -n 3
 TABLES := labels descriptions aliases links claims
 VENV := .venv
 SETTINGS := DRY_RUN QUIET YES HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
-	JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
+	LAYOUT JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
 export $(SETTINGS) PYTHON
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The Python that runs our own commands. A push passes on its own, which may be another than ours.

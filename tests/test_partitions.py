@@ -9,7 +9,7 @@ import pytest
 
 from wikidata.config import Table
 from wikidata.errors import ManifestError
-from wikidata.manifest import file_digest, manifest_path, read_manifest, write_manifest
+from wikidata.manifest import SCHEMA, Manifest, file_digest, manifest_path, read_manifest, write_manifest
 from wikidata.partitions import Partitions, changed_files, survey
 
 LABELS = Table.LABELS
@@ -43,6 +43,11 @@ def survey_labels(results: Path, parts: int = 2) -> Partitions:
     return survey(3, parts, LABELS, results, results.parent / "audit")
 
 
+def manifest_of(partitions: Partitions) -> Manifest:
+    files = partitions.files.select(list(SCHEMA))
+    return Manifest(partitions.chunk, partitions.table, partitions.folder, files)
+
+
 def refusal(results: Path, parts: int = 2) -> str:
     with pytest.raises(ManifestError) as raised:
         survey_labels(results, parts)
@@ -53,7 +58,7 @@ def refusal(results: Path, parts: int = 2) -> str:
 
 
 def test_files_are_listed_by_path_with_size_hash_and_rows(results: Path) -> None:
-    manifest = survey_labels(results).manifest
+    manifest = manifest_of(survey_labels(results))
     assert manifest.files.columns == ["path", "size_bytes", "sha256", "rows"]
     assert manifest.files["path"].to_list() == [
         "language=en/chunk_3-00000-of-00002.parquet",
@@ -70,7 +75,7 @@ def test_files_are_listed_by_path_with_size_hash_and_rows(results: Path) -> None
 
 def test_nothing_else_is_listed(results: Path) -> None:
     labels = results / "labels"
-    before = survey_labels(results).manifest.digest
+    before = manifest_of(survey_labels(results)).digest
     write_file(labels / "chunk_3-00000-of-00002.parquet")
     for name in ("chunk_30-00000-of-00002", "chunk_1-00000-of-00001", "chunk_13-00000-of-00002"):
         write_file(labels / "language=en" / f"{name}.parquet")
@@ -79,21 +84,21 @@ def test_nothing_else_is_listed(results: Path) -> None:
     write_file(labels / ".tmp" / "chunk_3-00000-of-00002.parquet")
     (labels / "language=de").mkdir()
     (labels / "README.md").write_text("about")
-    assert survey_labels(results).manifest.digest == before
+    assert manifest_of(survey_labels(results)).digest == before
 
 
 def test_links_are_partitioned_by_site(tmp_path: Path) -> None:
     path = "site=zh_min_nanwiki/chunk_3-00000-of-00001.parquet"
     write_file(tmp_path / "results" / "links" / path, column="site")
     found = survey(3, 1, Table.LINKS, tmp_path / "results", tmp_path / "audit")
-    assert found.manifest.files["path"].to_list() == [path]
+    assert found.files["path"].to_list() == [path]
 
 
 def test_sidecars_that_agree_are_accepted(results: Path) -> None:
     audit = results.parent / "audit" / "labels"
     write_sidecar(audit / "chunk_3-00000-of-00002.parquet", {"en": 7})
     write_sidecar(audit / "chunk_3-00001-of-00002.parquet", {"en": 2, "no": 1})
-    assert survey_labels(results).manifest.rows == 10
+    assert manifest_of(survey_labels(results)).rows == 10
 
 
 def test_a_part_without_rows_needs_no_files_if_its_sidecar_says_so(results: Path) -> None:
@@ -101,7 +106,7 @@ def test_a_part_without_rows_needs_no_files_if_its_sidecar_says_so(results: Path
         path.unlink()
     assert "chunk_3-00001-of-00002.parquet has no partition files and no sidecar" in refusal(results)
     write_sidecar(results.parent / "audit" / "labels" / "chunk_3-00001-of-00002.parquet", {})
-    assert survey_labels(results).manifest.files.height == 2
+    assert manifest_of(survey_labels(results)).files.height == 2
 
 
 @pytest.mark.parametrize(
@@ -214,7 +219,7 @@ def test_changes_after_the_survey_are_noticed_by_name(results: Path) -> None:
 
 
 def test_a_manifest_is_read_back_as_it_was_written(results: Path, tmp_path: Path) -> None:
-    manifest = survey_labels(results).manifest
+    manifest = manifest_of(survey_labels(results))
     write_manifest(tmp_path / "manifests", manifest)
     path = manifest_path(tmp_path / "manifests", 3, LABELS)
     assert path.read_text().splitlines()[0] == "path,size_bytes,sha256,rows"

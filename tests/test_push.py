@@ -92,7 +92,10 @@ def test_a_dry_run_tells_what_would_be_uploaded_and_changes_nothing(box: Box, hu
     before = box.snapshot()
     done = box.make("push", "CHUNK=3", "DRY_RUN=1")
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    *settled, head = done.stdout.splitlines()[:6]
+    assert [line.partition(": layout files: ")[0] for line in sorted(settled)] == sorted(Table)
+    assert head.split() == ["chunk", "table", "files", "to", "upload", "bytes", "repo"]
+    rows = [line.split() for line in done.stdout.splitlines()[6:]]
     assert [row[1] for row in rows] == list(Table)
     assert [int(row[2]) for row in rows] == [len(box.files(table, 3)) for table in Table]
     assert "(to be created)" in done.stdout

@@ -45,6 +45,16 @@ class Table(StrEnum):
         return "site" if self is Table.LINKS else "language"
 
 
+class Layout(StrEnum):
+    """How a table of a chunk lies in its repo; AUTO is a wish, never what a repo has."""
+
+    AUTO = "auto"
+    FILES = "files"
+    """The partition files as they are: `language=en/chunk_3-00001-of-00064.parquet`."""
+    PACKED = "packed"
+    """One file per chunk and key: `language=en/chunk_3.parquet`."""
+
+
 def target_repos(hf_user: str) -> dict[Table, str]:
     """The repo id of every table, such as `permutans/wikidata-labels`."""
     return {table: REPO_TARGET.format(hf_user=hf_user, tbl=table) for table in Table}
@@ -64,6 +74,7 @@ class Settings:
     manifest_dir: Path
     staging_dir: Path
     log_dir: Path
+    layout: Layout
     jobs: int
     workers: int
     private: bool
@@ -94,6 +105,7 @@ class Settings:
             manifest_dir=reader.folder("MANIFEST_DIR"),
             staging_dir=reader.folder("STAGING_DIR"),
             log_dir=reader.folder("LOG_DIR"),
+            layout=reader.layout(),
             jobs=reader.count("JOBS", 5),
             workers=reader.count("WORKERS", 1),
             private=reader.flag("PRIVATE"),
@@ -139,6 +151,12 @@ class _Reader:
     def folder(self, name: str) -> Path:
         given = self.environment.get(name)
         return Path(given).absolute() if given else ROOT / FOLDERS[name]
+
+    def layout(self) -> Layout:
+        value = self.text("LAYOUT", Layout.AUTO)
+        if value not in list(Layout):
+            raise UsageError(f"LAYOUT={value}: must be one of {', '.join(Layout)}")
+        return Layout(value)
 
     def check_staging(self) -> None:
         """What is staged is deleted: no other folder may be the staging folder, or lie in it."""

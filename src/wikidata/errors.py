@@ -49,6 +49,10 @@ class ManifestError(PushError):
     """The partition files of a table are not what they must be."""
 
 
+class LayoutError(PushError):
+    """The repo has another layout, or a limit of the Hub would be broken."""
+
+
 class StagingError(PushError):
     """The files to upload could not be laid out."""
 

@@ -2,18 +2,19 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 
-from wikidata.config import install_advice
+from wikidata.config import Layout, install_advice
 from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError
 from wikidata.failures import Kind, kind_of_status, retry_after_of_words
 from wikidata.identity import Identity, parse_identity
+from wikidata.layout import chunk_of, layout_of
 from wikidata.manifest import Manifest
 from wikidata.retry import Patience
 
@@ -21,7 +22,7 @@ try:
     import requests
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, configure_http_backend, get_token
     from huggingface_hub.errors import RepositoryNotFoundError
-    from huggingface_hub.hf_api import RepoFile
+    from huggingface_hub.hf_api import RepoFile, RepoFolder
     from huggingface_hub.utils.tqdm import disable_progress_bars
 except ImportError as error:  # of 1.0 and above, which speak HTTP by another library
     raise HubError(install_advice()) from error
@@ -30,6 +31,10 @@ LONGEST_ANSWER_SECONDS = 60.0
 """How long to wait for the Hub to connect, and for each part of an answer."""
 PATHS_A_REQUEST = 400
 """Paths asked for at once; the Hub answers 413 to some thousands."""
+
+_FOLDERS_TO_TRY = 3
+_FILES_TO_TRY = 1_000
+"""Where to look for a file that tells the layout: the entries that one answer brings, in few folders."""
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +53,15 @@ class Look:
 
     revision: str | None
     files: Mapping[str, RemoteFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The head of a repo, its folders (`language=en`), and the layout of the files in them, where there are any."""
+
+    revision: str | None
+    folders: Sequence[str] = ()
+    layout: Layout | None = None
 
 
 class Hub:
@@ -73,29 +87,39 @@ class Hub:
             )
         return parse_identity(self._ask("whoami", self._api.whoami))
 
-    def look(self, repo_id: str, paths: Sequence[str]) -> Look:
-        """Which of `paths` the head of the dataset repo has. Costs 1 request, and 1 for every 400 paths."""
+    def visit(self, repo_id: str) -> Visit:
+        """What kind of repo this is. Costs 3 requests, and 1 more for every 1,000 keys, however many files it has."""
+        revision = self.head(repo_id)
+        if revision is None:
+            return Visit(None)
+        folders = [path for path in self._entries(repo_id, revision, RepoFolder) if "=" in path]
+        for folder in folders[:_FOLDERS_TO_TRY]:
+            for path in self._entries(repo_id, revision, RepoFile, folder, at_most=_FILES_TO_TRY):
+                if layout := layout_of(path):
+                    return Visit(revision, folders, layout)
+        return Visit(revision, folders)
+
+    def head(self, repo_id: str) -> str | None:
+        """The newest revision of the dataset repo; None where there is no such repo."""
         try:
-            revision = self._ask(repo_id, lambda: self._api.dataset_info(repo_id, expand=["sha"]).sha)
+            return self._ask(repo_id, lambda: self._api.dataset_info(repo_id, expand=["sha"]).sha)
         except _NoSuchRepoError:
-            return Look(None)
+            return None
+
+    def look(self, repo_id: str, revision: str | None, paths: Sequence[str]) -> Look:
+        """Which of `paths` a revision has. Costs 1 request for every 400 paths."""
         files: dict[str, RemoteFile] = {}
-        for start in range(0, len(paths), PATHS_A_REQUEST):
+        for start in range(0, len(paths) if revision else 0, PATHS_A_REQUEST):
             batch = list(paths[start : start + PATHS_A_REQUEST])
             files |= self._ask(repo_id, lambda batch=batch: self._paths_info(repo_id, revision, batch))  # type: ignore[misc]
         return Look(revision, files)
 
-    def strays(self, repo_id: str, revision: str | None, manifest: Manifest) -> list[str]:
-        """The files of the manifest's chunk that a revision has and the manifest does not, sorted.
-
-        Costs 1 request for every 1,000 files in the repo.
-        """
+    def files_of_chunk(self, repo_id: str, revision: str | None, chunk: int) -> list[str]:
+        """Every file of a chunk that a revision has, in either layout. Costs 1 request for every 1,000 files there."""
         if revision is None:
             return []
-        of_chunk = re.compile(rf"[^/]+=[^/]+/chunk_{manifest.chunk}(?:-[0-9]+-of-[0-9]+(?:_[0-9]+)?)?\.parquet")
-        made = set(manifest.files["path"])
-        there = self._ask(repo_id, lambda: self._paths(repo_id, revision))
-        return sorted(path for path in there if of_chunk.fullmatch(path) and path not in made)
+        paths = self._entries(repo_id, revision, RepoFile, recursive=True)
+        return sorted(path for path in paths if chunk_of(path) == chunk)
 
     def delete(self, repo_id: str, paths: Sequence[str], parent: str | None, message: str) -> None:
         """Delete `paths` in one commit on top of the revision `parent`, and of no other."""
@@ -124,9 +148,25 @@ class Hub:
             if isinstance(file, RepoFile)
         }
 
-    def _paths(self, repo_id: str, revision: str) -> list[str]:
-        tree = self._api.list_repo_tree(repo_id, recursive=True, revision=revision, repo_type="dataset")
-        return [entry.path for entry in tree if isinstance(entry, RepoFile)]
+    def _entries(
+        self,
+        repo_id: str,
+        revision: str,
+        kind: type[RepoFile] | type[RepoFolder],
+        folder: str | None = None,
+        *,
+        recursive: bool = False,
+        at_most: int | None = None,
+    ) -> list[str]:
+        """The paths of the files, or of the folders, in a folder of a repo."""
+
+        def entries() -> list[str]:
+            tree = self._api.list_repo_tree(
+                repo_id, folder, recursive=recursive, revision=revision, repo_type="dataset"
+            )
+            return [entry.path for entry in islice(tree, at_most) if isinstance(entry, kind)]
+
+        return self._ask(repo_id, entries)
 
     def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer or none is to be expected; errors name the `subject`."""

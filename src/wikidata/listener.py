@@ -14,6 +14,12 @@ class Listener:
     def note(self, message: str) -> None:
         """Something went wrong that is being waited out."""
 
+    def settled(self, table: Table, why: str) -> None:
+        """A repo is given its layout."""
+
+    def warn(self, table: Table, warning: str) -> None:
+        """A recommendation of the Hub is not kept."""
+
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
         """The upload CLI is started for the `missing` rows of a manifest."""
 

@@ -1,8 +1,12 @@
-"""Which files a table of a chunk consists of: found, checked, hashed, and written down.
+"""What a table of a chunk consists of on the Hub, written down.
 
-A manifest is a CSV file, `manifests/chunk_3/labels.csv`, with one row per partition file, sorted by path:
-`path` (in the repo, `language=en/chunk_3-00001-of-00064.parquet`), `size_bytes`, `sha256` (of the content, as hex),
-`rows`. Everything that a push uploads, looks for and proves is read from it.
+A manifest is a CSV file, `manifests/chunk_3/labels.csv`, with one row per published file, sorted by path: `path` (in
+the repo, `language=en/chunk_3-00001-of-00064.parquet`), `size_bytes`, `sha256` (of the content, as hex), `rows`.
+Everything that a push uploads, looks for and proves is read from it.
+
+Where the files are packed, a fifth column `sources_sha256` tells what each was made from, in one figure; the partition
+files themselves stand beside it, in `labels.sources.csv`: `path` (the packed file), `source`, `size_bytes`, `sha256`,
+`rows`.
 """
 
 import hashlib
@@ -13,23 +17,27 @@ from pathlib import Path
 import polars as pl
 
 from wikidata.config import Table
-from wikidata.errors import ManifestError
+from wikidata.errors import DiskError, ManifestError
 from wikidata.files import make_private_folder, write_atomically
 
 SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64}
+PACKED_SCHEMA = SCHEMA | {"sources_sha256": pl.String}
 
 
 @dataclass(frozen=True)
 class Manifest:
     """The files that one table of one chunk consists of.
 
-    `files` has the columns of SCHEMA, sorted by path. `folder` is the local folder that the paths are relative to.
+    `files` has the columns of SCHEMA or PACKED_SCHEMA, sorted by path. `folder` is the local folder that the paths are
+    relative to. `sources` is the frame of `labels.sources.csv`; None where the files are not packed, or were not
+    looked at.
     """
 
     chunk: int
     table: Table
     folder: Path
     files: pl.DataFrame
+    sources: pl.DataFrame | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -43,9 +51,7 @@ class Manifest:
 
     def encode(self) -> bytes:
         """The manifest file's content; equal files give equal bytes."""
-        buffer = io.BytesIO()
-        self.files.write_csv(buffer)
-        return buffer.getvalue()
+        return _encode(self.files)
 
     @property
     def digest(self) -> str:
@@ -58,6 +64,11 @@ def manifest_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
     return manifest_dir / f"chunk_{chunk}" / f"{table}.csv"
 
 
+def sources_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
+    """Where the list of what the packed files were made from lies."""
+    return manifest_dir / f"chunk_{chunk}" / f"{table}.sources.csv"
+
+
 def file_digest(path: Path) -> str | None:
     """The sha256 of a written manifest, as hex; None where there is none."""
     try:
@@ -67,32 +78,43 @@ def file_digest(path: Path) -> str | None:
 
 
 def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
-    """Write the manifest atomically, unless it is there already as it is."""
-    path = manifest_path(manifest_dir, manifest.chunk, manifest.table)
-    content = manifest.encode()
-    if not path.is_file() or path.read_bytes() != content:
-        make_private_folder(path.parent)
-        write_atomically(path, content)
+    """Write the manifest atomically, unless it is there already as it is; its sources before. Raises DiskError."""
+    sources = sources_path(manifest_dir, manifest.chunk, manifest.table)
+    if manifest.sources is not None:
+        _write_changed(sources, _encode(manifest.sources))
+    _write_changed(manifest_path(manifest_dir, manifest.chunk, manifest.table), manifest.encode())
+    if manifest.sources is None:
+        try:
+            sources.unlink(missing_ok=True)
+        except OSError as error:
+            raise DiskError(f"cannot remove {sources}: {error.strerror}: mend its permissions") from error
 
 
 def read_manifest(manifest_dir: Path, chunk: int, table: Table, folder: Path) -> Manifest:
-    """Read a manifest back; `folder` is what its paths are relative to.
+    """Read a manifest back, without its sources; `folder` is what its paths are relative to.
 
     Raises ManifestError where there is none or where it is damaged.
     """
     path = manifest_path(manifest_dir, chunk, table)
     try:
-        files = pl.read_csv(path, schema=SCHEMA)
+        files = pl.read_csv(path, schema_overrides=PACKED_SCHEMA)
     except FileNotFoundError:
         raise ManifestError(f"{table}: chunk {chunk} has no manifest: run make push CHUNK={chunk}") from None
-    except pl.exceptions.PolarsError as error:
-        raise ManifestError(
-            f"{table}: {path} is damaged: run make push CHUNK={chunk} ({_first_line(error)})"
-        ) from error
-    if any(files.null_count().row(0)):
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk} ({reason})") from error
+    if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
         raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk}")
     return Manifest(chunk, table, folder, files)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def _encode(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_csv(buffer)
+    return buffer.getvalue()
+
+
+def _write_changed(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        make_private_folder(path.parent)
+        write_atomically(path, content)

@@ -11,7 +11,6 @@ a rerun uploads only what is missing, and a crash at any point costs time and no
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,30 +21,17 @@ from wikidata.config import Settings, Table, target_repos
 from wikidata.errors import NotArrivedError, PushError, QuotaError, UploadFailedError, UploadUnfinishedError
 from wikidata.failures import Kind, is_unexplained
 from wikidata.hub import Look, lacking
+from wikidata.layout import check_upload
 from wikidata.listener import Listener
 from wikidata.lock import hold
-from wikidata.manifest import Manifest, write_manifest
-from wikidata.partitions import Partitions, changed_files, survey
+from wikidata.manifest import write_manifest
+from wikidata.partitions import changed_files
+from wikidata.plan import Chunk, Plan, complete_chunk, make_plan
 from wikidata.quota import check_not_before, remember_quota
 from wikidata.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
 from wikidata.session import Session
 from wikidata.state import get_all_state, raise_to_push, require_complete
 from wikidata.watch import Outcome
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a table of a chunk has to become on the Hub, and the rows of its manifest that the Hub lacks."""
-
-    repo_id: str
-    partitions: Partitions
-    look: Look
-    missing: pl.DataFrame
-
-    @property
-    def manifest(self) -> Manifest:
-        """What must be on the Hub."""
-        return self.partitions.manifest
 
 
 def push_chunk(
@@ -70,11 +56,11 @@ def push(session: Session, chunk: int) -> dict[Table, Receipt]:
     with hold(settings.manifest_dir, f"chunk {chunk}"):
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
-        parts = require_complete(get_all_state(settings.state_dir), chunk)
+        whole = complete_chunk(get_all_state(settings.state_dir), chunk)
         upload.find_cli()
         try:
             session.check_rights()
-            receipts = session.for_each_table(lambda table: _push_table(session, chunk, parts, table))
+            receipts = session.for_each_table(lambda table: _push_table(session, whole, table))
         except PushError as error:
             remember_quota(settings.manifest_dir, error)
             raise
@@ -89,23 +75,19 @@ def push(session: Session, chunk: int) -> dict[Table, Receipt]:
 
 def preview(session: Session, chunk: int) -> dict[Table, Plan]:
     """Plan one chunk, writing nothing and changing nothing on the Hub."""
-    parts = require_complete(get_all_state(session.settings.state_dir), chunk)
+    whole = complete_chunk(get_all_state(session.settings.state_dir), chunk)
     session.check_rights()
-    return session.for_each_table(lambda table: _plan(session, chunk, parts, table))
+    return session.for_each_table(lambda table: make_plan(session, whole, table, write=False))
 
 
-def _push_table(session: Session, chunk: int, parts: int, table: Table) -> Receipt:
-    plan = _plan(session, chunk, parts, table)
-    _record(session, plan)
-    look = _deliver(session, plan) if plan.missing.height else plan.look
-    return _confirm(session, plan, look)
-
-
-def _plan(session: Session, chunk: int, parts: int, table: Table) -> Plan:
-    partitions = survey(chunk, parts, table, session.settings.output_dir, session.settings.audit_dir)
-    repo_id = session.repos[table]
-    look = session.hub.look(repo_id, partitions.manifest.files["path"].to_list())
-    return Plan(repo_id, partitions, look, lacking(partitions.manifest, look.files))
+def _push_table(session: Session, chunk: Chunk, table: Table) -> Receipt:
+    try:
+        plan = make_plan(session, chunk, table)
+        _record(session, plan)
+        look = _deliver(session, plan) if plan.missing.height else plan.look
+        return _confirm(session, plan, look)
+    finally:
+        staging.clear(staging.packed_folder(session.settings.staging_dir, chunk.number, table))
 
 
 def _record(session: Session, plan: Plan) -> None:
@@ -118,6 +100,8 @@ def _record(session: Session, plan: Plan) -> None:
 
 def _deliver(session: Session, plan: Plan) -> Look:
     """Upload what the Hub lacks, again and again as long as that may help; returns a look that lacks nothing."""
+    for warning in check_upload(plan.missing, plan.repo_id):
+        session.listener.warn(plan.manifest.table, warning)
     if plan.look.revision is None:
         session.hub.create(plan.repo_id, session.settings.private)
     missing, explained = plan.missing, False
@@ -126,7 +110,7 @@ def _deliver(session: Session, plan: Plan) -> Look:
         nonlocal missing, explained
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
         outcome = _upload(session, plan, missing, log)
-        look = session.hub.look(plan.repo_id, plan.manifest.files["path"].to_list())
+        look = session.hub.look(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
         missing = lacking(plan.manifest, look.files)
         if missing.height:
             if is_unexplained(outcome.message) and not explained:
@@ -174,7 +158,7 @@ def _confirm(session: Session, plan: Plan, look: Look) -> Receipt:
         raise NotArrivedError(
             f"{manifest.table}: {changes[0]} while it was pushed ({len(changes)} such files): push again"
         )
-    if strays := session.hub.strays(plan.repo_id, look.revision, manifest):
+    if strays := [path for path in plan.doubtful if path in look.files]:
         raise NotArrivedError(
             f"{manifest.table}: {plan.repo_id} has {len(strays)} files of chunk {manifest.chunk} that are no longer "
             f"made, such as {strays[0]}, and their rows would count twice: "

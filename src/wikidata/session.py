@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import TypeVar
 
 from wikidata import upload
@@ -23,6 +24,8 @@ class Session:
         self.listener = listener
         self.patience = Patience(settings, listener.note)
         self.hub = Hub(self.patience)
+        self.disk = Lock()
+        """Held while a table is read from the disk: one after the other is faster than five at once."""
 
     def check_rights(self) -> None:
         """Raise HubError where there is no token, or one that may not write to all of the repos."""

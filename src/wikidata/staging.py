@@ -22,6 +22,11 @@ def staging_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
     return staging_dir / f"chunk_{chunk}" / table
 
 
+def packed_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
+    """Where the packed files of a table of a chunk are made."""
+    return staging_dir / f"chunk_{chunk}" / f"{table}.packed"
+
+
 def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
     """Make `folder` anew so that it holds the `paths`, relative to `source`, and nothing else.
 

@@ -39,6 +39,13 @@ class Terminal(Listener):
         if self.attended:
             self._write(message, sys.stderr)
 
+    def settled(self, table: Table, why: str) -> None:
+        self._say(f"{table}: {why}")
+
+    def warn(self, table: Table, warning: str) -> None:
+        if not self.quiet:
+            self._write(f"{table}: warning: {warning}", sys.stderr)
+
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
         if not self.attended:
             return

@@ -1,0 +1,66 @@
+"""What the footer of a Parquet file says, without a look at its pages.
+
+pyarrow reads the footer of a file in memory within microseconds; polars has no function for row groups.
+"""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MAGIC = b"PAR1"
+"""Both ends of a Parquet file (parquet.apache.org, File Format)."""
+
+
+class Footer(NamedTuple):
+    """`rows` of a file, the uncompressed bytes of its largest row group, and its columns, without metadata."""
+
+    rows: int
+    row_group_bytes: int
+    schema: pa.Schema
+
+
+def read_footer(source: str | bytes) -> Footer:
+    """Read the footer of a local file, or of a file's whole content. Raises pa.ArrowException or OSError."""
+    with pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source) as file:
+        facts = file.metadata
+        groups = (facts.row_group(index).total_byte_size for index in range(facts.num_row_groups))
+        return Footer(facts.num_rows, max(groups, default=0), file.schema_arrow.remove_metadata())
+
+
+class Schemas:
+    """The different schemas of many files, each with the first file that has it."""
+
+    def __init__(self) -> None:
+        self.first: list[tuple[pa.Schema, str]] = []
+
+    def add(self, schema: pa.Schema, path: str) -> None:
+        """Note the schema of a file."""
+        if not any(schema.equals(known) for known, _ in self.first):
+            self.first.append((schema, path))
+
+
+def conflict(one: pa.Schema, other: pa.Schema) -> str | None:
+    """Why two schemas cannot be made one, as `has x as int64, not as string like`; None where they can.
+
+    They can where columns are missing in one, or null-typed.
+    """
+    for field in one:
+        index = other.get_field_index(field.name)
+        if index >= 0:
+            types = (field.type, other.field(index).type)
+            if types[0] != types[1] and not any(pa.types.is_null(each) for each in types):
+                return f"has {field.name} as {types[0]}, not as {types[1]} like"
+    return None
+
+
+def difference(one: pa.Schema, other: pa.Schema) -> str:
+    """The first thing in which two schemas differ, as `has the column x, unlike`."""
+    for field in one:
+        index = other.get_field_index(field.name)
+        if index < 0:
+            return f"has the column {field.name}, unlike"
+        if other.field(index).type != field.type:
+            return f"has {field.name} as {field.type}, not as {other.field(index).type} like"
+    lacking = [name for name in other.names if name not in one.names]
+    return f"lacks the column {lacking[0]}, unlike" if lacking else "has its columns in another order than"
