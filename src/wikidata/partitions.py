@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from wikidata.config import Table
 from wikidata.errors import ManifestError
-from wikidata.parquet import MAGIC, Footer, Schemas, read_footer
+from wikidata.parquet import MAGIC, Footer, FooterReader
 from wikidata.sidecars import check_parts
 
 HASH_THREADS = min(4, os.cpu_count() or 1)
@@ -75,16 +75,17 @@ def survey(chunk: int, parts: int, table: Table, output_dir: Path, audit_dir: Pa
         read = _read_all(folder, found, table)
     except OSError as error:
         raise ManifestError(f"{table}: cannot read {error.filename or folder}: {error.strerror}") from error
-    schemas, row_group = Schemas(), (0, "")
+    schemas: dict[pa.Schema, str] = {}
+    row_group = (0, "")
     for file, (_, footer) in zip(found, read, strict=True):
-        schemas.add(footer.schema, file.path)
+        schemas.setdefault(footer.schema, file.path)
         row_group = max(row_group, (footer.row_group_bytes, file.path))
     files = pl.DataFrame(found, schema=_FOUND, orient="row").hstack(
         pl.DataFrame([fingerprint for fingerprint, _ in read], schema=_FINGERPRINT, orient="row")
     )
     files = files.with_columns(pl.Series("rows", [footer.rows for _, footer in read], pl.Int64))
     check_parts(chunk, parts, table, files, audit_dir / table)
-    return Partitions(chunk, parts, table, folder, files, tuple(schemas.first), row_group)
+    return Partitions(chunk, parts, table, folder, files, tuple(schemas.items()), row_group)
 
 
 _FOUND = {"path": pl.String, "key": pl.String, "part": pl.Int64, "split": pl.Int64}
@@ -154,9 +155,10 @@ def _checked_part(file: "os.DirEntry[str]", path: str, match: re.Match[str], par
 
 def _read_all(folder: Path, found: list[Found], table: Table) -> list[tuple[Fingerprint, Footer]]:
     """Read every file. Large ones are hashed in threads; small ones would only wait for each other's Python."""
+    footer = FooterReader()
     with ThreadPoolExecutor(HASH_THREADS) as pool:
         try:
-            reading = [_read(f"{folder}/{file.path}", file.path, table, pool) for file in found]
+            reading = [_read(f"{folder}/{file.path}", file.path, table, footer, pool) for file in found]
             return [each.result() if isinstance(each, Future) else each for each in reading]
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -164,20 +166,22 @@ def _read_all(folder: Path, found: list[Found], table: Table) -> list[tuple[Fing
 
 
 def _read(
-    local: str, path: str, table: Table, pool: ThreadPoolExecutor
+    local: str, path: str, table: Table, footer: FooterReader, pool: ThreadPoolExecutor
 ) -> "tuple[Fingerprint, Footer] | Future[tuple[Fingerprint, Footer]]":
     descriptor = _open_regular(local)
     with open(descriptor, "rb", buffering=0) as file:
         facts = os.fstat(descriptor)
         if facts.st_size > _BLOCK_BYTES:
-            return pool.submit(_read_large, local, path, table)
-        content = file.read(_BLOCK_BYTES + 1)
+            return pool.submit(_read_large, local, path, table, footer)
+        content = file.read(facts.st_size + 1)
     _check_ends(path, table, len(content), content[:4], content[-4:])
     digest = hashlib.sha256(content).hexdigest()
-    return Fingerprint(len(content), facts.st_mtime_ns, facts.st_ino, digest), _footer(content, path, table)
+    return Fingerprint(len(content), facts.st_mtime_ns, facts.st_ino, digest), _checked_footer(
+        footer, content, path, table
+    )
 
 
-def _read_large(local: str, path: str, table: Table) -> tuple[Fingerprint, Footer]:
+def _read_large(local: str, path: str, table: Table, footer: FooterReader) -> tuple[Fingerprint, Footer]:
     digest, first, last = hashlib.sha256(), b"", b""
     with open(_open_regular(local), "rb", buffering=0) as file:
         while block := file.read(_BLOCK_BYTES):
@@ -187,7 +191,7 @@ def _read_large(local: str, path: str, table: Table) -> tuple[Fingerprint, Foote
         facts = os.fstat(file.fileno())
     _check_ends(path, table, facts.st_size, first, last)
     fingerprint = Fingerprint(facts.st_size, facts.st_mtime_ns, facts.st_ino, digest.hexdigest())
-    return fingerprint, _footer(local, path, table)
+    return fingerprint, _checked_footer(footer, local, path, table)
 
 
 def _check_ends(path: str, table: Table, size_bytes: int, first: bytes, last: bytes) -> None:
@@ -197,9 +201,9 @@ def _check_ends(path: str, table: Table, size_bytes: int, first: bytes, last: by
         raise ManifestError(f"{table}: {path} is no whole Parquet file (truncated?): make it again")
 
 
-def _footer(source: str | bytes, path: str, table: Table) -> Footer:
+def _checked_footer(footer: FooterReader, source: str | bytes, path: str, table: Table) -> Footer:
     try:
-        return read_footer(source)
+        return footer(source)
     except (pa.ArrowException, OSError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ManifestError(f"{table}: {path} cannot be read as Parquet: {reason}") from error
