@@ -11,6 +11,8 @@ DRY_RUN ?=
 QUIET ?=
 # 1: make prune deletes what it lists.
 YES ?=
+# 1: make card opens the card as a page.
+OPEN ?=
 # The user or organization that owns the five dataset repos.
 HF_USER ?= permutans
 # 1: repos that have to be created are private.
@@ -51,6 +53,12 @@ PING_URL ?=
 PYTHON ?= python3
 # The program that uploads.
 UPLOADER ?= huggingface-cli
+# 1: make bench and make rehearsal do a smaller one.
+QUICK ?=
+# Flags for scripts/bench.py; --help lists them.
+BENCH_FLAGS ?=
+# The same for scripts/rehearsal.py.
+REHEARSAL_FLAGS ?=
 # Flags for pytest; -n is the number of processes.
 PYTEST_FLAGS ?= -n 3
 # The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
@@ -58,9 +66,9 @@ PYTEST_FLAGS ?= -n 3
 
 TABLES := labels descriptions aliases links claims
 VENV := .venv
-SETTINGS := DRY_RUN QUIET YES HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
+SETTINGS := DRY_RUN QUIET YES OPEN HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
 	LAYOUT JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
-export $(SETTINGS) PYTHON
+export $(SETTINGS) PYTHON QUICK
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The Python that runs our own commands. A push passes on its own, which may be another than ours.
 export WIKIDATA ?= $(CURDIR)/$(VENV)/bin/python
@@ -75,7 +83,7 @@ $(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify prune hub bench test lint format lock upload clean
+.PHONY: help setup demo push status verify prune card hub bench rehearsal test lint format lock upload clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -97,14 +105,20 @@ verify: $(VENV)/runtime ## compare the Hub with the manifests of CHUNK, or of ev
 prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer made; YES=1 deletes them
 	"$$WIKIDATA" -m wikidata prune $(ONLY_CHUNK) $(ONLY_TABLE)
 
+card: $(VENV)/runtime ## print the dataset card of TABLE that the next push would publish; OPEN=1 opens it as a page
+	"$$WIKIDATA" -m wikidata card $(ONLY_TABLE)
+
 demo: $(VENV)/dev ## push a small sample to a Hub on localhost, and read it back
 	"$$WIKIDATA" scripts/demo.py
 
 hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
 	"$$WIKIDATA" -m localhub --root demo/hub
 
-bench: $(VENV)/dev ## time make push against the specification's five commands
+bench: $(VENV)/dev ## measure against what a user would run instead; QUICK=1 for a smoke run
 	"$$WIKIDATA" scripts/bench.py $(BENCH_FLAGS)
+
+rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them
+	"$$WIKIDATA" scripts/rehearsal.py $(REHEARSAL_FLAGS)
 
 test: $(VENV)/dev ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)

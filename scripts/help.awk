@@ -2,12 +2,12 @@
 /^[a-z-]+:.*## / {
 	split($0, parts, "## ")
 	sub(/:.*/, "", $1)
-	targets = targets sprintf("  make %-8s %s\n", $1, parts[2])
+	targets = targets sprintf("  make %-9s %s\n", $1, parts[2])
 }
 /^# / { comment = substr($0, 3) }
 /^[A-Z_]+ \?=/ {
-	value = $3
-	variables = variables sprintf("  %-14s %-16s %s\n", $1, value, comment)
+	value = substr($0, index($0, "?=") + 3)
+	variables = variables sprintf("  %-16s %-16s %s\n", $1, value, comment)
 }
 /^#   [A-Z]/ { variables = variables sprintf("  %s\n", substr($0, 5)) }
 END { printf "Targets\n%s\nVariables and their defaults\n%s", targets, variables }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from localhub.testing import RunningHub
+from localhub.testing import HubCommit, RunningHub
 from wikidata.config import FOLDERS, Table, target_repos
 from wikidata.receipt import Receipt, read_receipt
 from wikidata.state import get_all_state
@@ -90,10 +90,14 @@ def fingerprint(path: Path) -> tuple[int, str]:
 
 
 def on_the_hub(hub: RunningHub, table: Table) -> dict[str, tuple[int, str]]:
-    """What the Hub has of a table: path → (size, sha256)."""
-    return {
-        path: (file.size, file.sha256) for path, file in hub.files(REPOS[table]).items() if path != ".gitattributes"
-    }
+    """What the Hub has of a table's data: path → (size, sha256)."""
+    files = hub.files(REPOS[table]).items()
+    return {path: (file.size, file.sha256) for path, file in files if path not in {".gitattributes", "README.md"}}
+
+
+def data_commits(hub: RunningHub, table: Table) -> list[HubCommit]:
+    """The commits of a table's data, newest first: not those that made the repo and its card."""
+    return [commit for commit in hub.commits(REPOS[table])[:-1] if commit.title != f"Update the card of {table}"]
 
 
 def assert_arrived(box: Box, hub: RunningHub, chunk: int, tables: Iterable[Table] = Table) -> None:

@@ -18,7 +18,7 @@ from make_sample import write_sample  # noqa: E402
 _SETTINGS = (
     *("CHUNK", "TABLE", "DRY_RUN", "QUIET", "PRIVATE", "HF_", "HUGGING_FACE", "UPLOAD", "WIKIDATA", "MAKE", "MFLAGS"),
     *("STATE_DIR", "OUTPUT_DIR", "AUDIT_DIR", "MANIFEST_DIR", "STAGING_DIR", "LOG_", "LOCK_"),
-    *("JOBS", "WORKERS", "STALL_MINUTES", "ATTEMPTS", "RETRY_SECONDS"),
+    *("LAYOUT", "OPEN", "QUICK", "JOBS", "WORKERS", "STALL_MINUTES", "ATTEMPTS", "RETRY_SECONDS"),
 )
 
 

@@ -458,6 +458,9 @@ class FakeHub:
         assert not private
         self.repos.setdefault(repo_id, {})
 
+    def change_text(self, *_: object) -> None:
+        """The dataset card, which has tests of its own."""
+
     def upload(self, job: Upload, *_: object) -> Outcome:
         """Stands for `upload.run`: takes everything below the staging folder, as the CLI does."""
         for file in job.folder.rglob("*"):

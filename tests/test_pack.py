@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from wikidata import pack as packing
+from wikidata.columns import unify
 from wikidata.config import Table
 from wikidata.errors import ManifestError, StagingError
-from wikidata.pack import Packed, bundle, pack, sources_of, unify
+from wikidata.pack import Packed, bundle, pack, sources_of
 from wikidata.partitions import Partitions, survey
 
 LABELS = Table.LABELS
@@ -36,7 +37,7 @@ def found(root: Path, parts: int) -> Partitions:
 
 def packed(root: Path, parts: int, folder: str = "packed") -> list[Packed]:
     partitions = found(root, parts)
-    schema = unify(partitions)
+    schema = unify(partitions, None)
     return pack(bundle(partitions, schema), partitions.folder, LABELS, schema, root / folder, lambda: False)
 
 
@@ -133,7 +134,7 @@ def test_types_that_contradict_each_other_are_refused_with_both_files_named(tmp_
     write(tmp_path, NAME.format(0, 3, ""), rows(1, unit=None))
     write(tmp_path, NAME.format(1, 3, ""), rows(2, unit="metre"))
     write(tmp_path, NAME.format(2, 3, ""), rows(3, unit=7))
-    expected = f"labels: {NAME.format(1, 3, '')} has unit as large_string, not as int32 like {NAME.format(2, 3, '')}"
+    expected = f"labels: {NAME.format(2, 3, '')} has unit as int32, not as large_string like {NAME.format(1, 3, '')}"
     assert refusal(tmp_path, 3).startswith(expected)
 
 
@@ -167,7 +168,7 @@ def test_what_a_packed_file_was_made_from_is_one_figure(tmp_path: Path) -> None:
 
     def figures() -> dict[str, str]:
         partitions = found(tmp_path, 2)
-        return {each.path: each.sources_sha256 for each in bundle(partitions, unify(partitions))}
+        return {each.path: each.sources_sha256 for each in bundle(partitions, unify(partitions, None))}
 
     before = figures()
     assert figures() == before
@@ -180,7 +181,7 @@ def test_what_a_packed_file_was_made_from_is_one_figure(tmp_path: Path) -> None:
 def test_a_part_that_changes_before_it_is_packed_is_refused(tmp_path: Path) -> None:
     write(tmp_path, NAME.format(0, 1, ""), rows(1, 2))
     partitions = found(tmp_path, 1)
-    schema = unify(partitions)
+    schema = unify(partitions, None)
     bundles = bundle(partitions, schema)
     write(tmp_path, NAME.format(0, 1, ""), rows(1))
     with pytest.raises(ManifestError, match=r"en/chunk_3\.parquet would have 1 rows, its parts had 2: push again"):

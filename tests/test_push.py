@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from box import REPOS, Box, assert_arrived, fingerprint
+from box import REPOS, Box, assert_arrived, data_commits, fingerprint, on_the_hub
 from make_sample import write_sample
 
 from localhub.testing import RunningHub
@@ -24,7 +24,7 @@ def test_a_complete_chunk_is_published_and_raised_to_push(box: Box, hub: Running
         receipt = box.receipt(table, 3)
         assert receipt is not None
         assert receipt.repo == REPOS[table]
-        assert receipt.commit == hub.commits(REPOS[table])[0].oid
+        assert receipt.commit == data_commits(hub, table)[0].oid
         assert receipt.files == len(box.files(table, 3))
         assert receipt.manifest_sha256 == file_digest(manifest_path(box.root / "manifests", 3, table))
     assert list((box.root / "staging").iterdir()) == []
@@ -85,7 +85,7 @@ def test_chunk_3_is_pushed_beside_chunk_30(tmp_path: Path, hub: RunningHub) -> N
     ]
     for table in Table:
         expected = box.expected(table, 3) | box.expected(table, 13) | box.expected(table, 30)
-        assert {path for path in hub.files(REPOS[table]) if path != ".gitattributes"} == set(expected)
+        assert on_the_hub(hub, table) == expected
 
 
 def test_a_dry_run_tells_what_would_be_uploaded_and_changes_nothing(box: Box, hub: RunningHub) -> None:

@@ -6,6 +6,7 @@ nothing to do costs little more than polars.
 
 import argparse
 import sys
+import webbrowser
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import polars as pl
 
 from wikidata.config import Settings, target_repos
 from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, UsageError, worst
+from wikidata.files import make_private_folder, write_atomically
 from wikidata.main import describe, report
 from wikidata.ping import Ping
 from wikidata.receipt import is_recorded
@@ -98,12 +100,13 @@ def _chosen_or_due(options: argparse.Namespace, state: pl.DataFrame) -> list[int
 
 def verify(options: argparse.Namespace) -> Exit:
     """Compare the Hub with the written manifests of a chunk, or of every chunk that has receipts."""
+    from wikidata.publish import recorded_chunks
     from wikidata.upkeep import verify
 
     settings = Settings.from_environment()
     session, _ = _session(options, settings)
     codes = []
-    for chunk in [options.chunk] if options.chunk is not None else _recorded_chunks(settings):
+    for chunk in [options.chunk] if options.chunk is not None else recorded_chunks(settings.manifest_dir):
         try:
             for table, (manifest, missing, strays) in verify(session, chunk).items():
                 problems = []
@@ -165,6 +168,26 @@ def status(options: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
+def card(options: argparse.Namespace) -> Exit:
+    """Print the card that the next push would publish; with OPEN=1, open it as a page."""
+    if options.table is None:
+        raise UsageError("card: of which table? make card TABLE=labels, or wikidata card --table labels")
+    from wikidata.page import make_page
+    from wikidata.publish import preview_card
+
+    settings = Settings.from_environment()
+    session, _ = _session(options, settings)
+    text = preview_card(session, options.table, get_all_state(settings.state_dir))
+    if not (options.open or settings.open):
+        print(text, end="")
+        return Exit.OK
+    page = make_private_folder(settings.log_dir) / f"card-{options.table}.html"
+    write_atomically(page, make_page(text).encode())
+    print(page)
+    webbrowser.open(page.as_uri())
+    return Exit.OK
+
+
 def _session(options: argparse.Namespace, settings: Settings) -> "tuple[Session, Terminal]":
     from wikidata.session import Session
     from wikidata.terminal import Terminal
@@ -191,11 +214,6 @@ def _print_preview(session: "Session", chunk: int) -> None:
         for table, plan in preview(session, chunk).items()
     ]
     print(table_of(rows, ("chunk", "table", "files", "to upload", "bytes", "repo")))
-
-
-def _recorded_chunks(settings: Settings) -> list[int]:
-    folders = settings.manifest_dir.glob("chunk_*")
-    return sorted(int(folder.name.removeprefix("chunk_")) for folder in folders if any(folder.glob("*.receipt.json")))
 
 
 def _steps(chunk: dict[str, int]) -> str:

@@ -67,6 +67,7 @@ class Settings:
     dry_run: bool
     quiet: bool
     yes: bool
+    open: bool
     hf_user: str
     state_dir: Path
     output_dir: Path
@@ -98,6 +99,7 @@ class Settings:
             dry_run=reader.flag("DRY_RUN"),
             quiet=reader.flag("QUIET"),
             yes=reader.flag("YES"),
+            open=reader.flag("OPEN"),
             hf_user=hf_user,
             state_dir=reader.folder("STATE_DIR"),
             output_dir=reader.folder("OUTPUT_DIR"),

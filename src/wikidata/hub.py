@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 
+from wikidata.answers import explain
 from wikidata.config import Layout, install_advice
-from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError
-from wikidata.failures import Kind, kind_of_status, retry_after_of_words
+from wikidata.errors import HubError
 from wikidata.identity import Identity, parse_identity
 from wikidata.layout import chunk_of, layout_of
 from wikidata.manifest import Manifest
@@ -21,7 +22,7 @@ from wikidata.retry import Patience
 try:
     import requests
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, configure_http_backend, get_token
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile, RepoFolder
     from huggingface_hub.utils.tqdm import disable_progress_bars
 except ImportError as error:  # of 1.0 and above, which speak HTTP by another library
@@ -72,7 +73,8 @@ class Hub:
     """
 
     def __init__(self, patience: Patience) -> None:
-        disable_progress_bars("huggingface_hub.lfs_upload")
+        for name in ("lfs_upload", "http_get"):
+            disable_progress_bars(f"huggingface_hub.{name}")
         _limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
         self._patience = patience
@@ -135,6 +137,44 @@ class Hub:
         """Create a dataset repo; it is no failure where it is there already."""
         self._ask(repo_id, lambda: self._api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True))
 
+    def read_text(self, repo_id: str, revision: str, path: str) -> str | None:
+        """The text of a file of a revision; None where there is no such file. Raises HubError where it is no text."""
+        return self._ask(repo_id, lambda: self._read_text(repo_id, revision, path))
+
+    def change_text(self, repo_id: str, path: str, change: Callable[[str | None], str], message: str) -> None:
+        """Replace a file's text by what `change` makes of it, in one commit; none where that is the same.
+
+        Nobody else's commit is overwritten: where one came between, the text is read and changed again.
+        """
+
+        def change_once() -> None:
+            revision = self._api.dataset_info(repo_id, expand=["sha"]).sha
+            before = self._read_text(repo_id, revision, path)
+            after = change(before)
+            if after == before:
+                return
+            operations = [CommitOperationAdd(path, after.encode())]
+            try:
+                self._api.create_commit(
+                    repo_id, operations, commit_message=message, repo_type="dataset", parent_commit=revision
+                )
+            except ValueError as error:  # invalid metadata in a card
+                raise HubError(f"{repo_id}: {' '.join(str(error).split())[:300]}") from error
+
+        self._ask(repo_id, change_once)
+
+    def _read_text(self, repo_id: str, revision: str | None, path: str) -> str | None:
+        with TemporaryDirectory() as folder:
+            try:
+                local = self._api.hf_hub_download(
+                    repo_id, path, repo_type="dataset", revision=revision, cache_dir=folder
+                )
+            except LocalEntryNotFoundError:  # the Hub was not reached
+                raise
+            except EntryNotFoundError:
+                return None
+            return Path(local).read_bytes().decode(errors="replace")
+
     def send_content(self, repo_id: str, path: str, local: Path) -> None:
         """Upload the content of one file without committing it, to learn what the Hub says to that. Tries once."""
         addition = CommitOperationAdd(path, local)
@@ -179,11 +219,11 @@ class Hub:
         except RepositoryNotFoundError as error:
             raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
         except (requests.RequestException, OSError) as error:
-            raise _explain(subject, error) from error
+            raise explain(subject, error) from error
         except RuntimeError as error:  # of an upload of content
             if not isinstance(error.__cause__, requests.RequestException | OSError):
                 raise
-            raise _explain(subject, error.__cause__) from error
+            raise explain(subject, error.__cause__) from error
 
 
 class _NoSuchRepoError(HubError):
@@ -215,45 +255,6 @@ def _git_blob_id(local: Path, size_bytes: int) -> str | None:
     except OSError:
         return None
     return digest.hexdigest()
-
-
-def _explain(subject: str, error: Exception) -> PushError:
-    """An error of the Hub or of the way to it, as one of ours."""
-    response = getattr(error, "response", None)
-    if response is None:
-        endpoint = os.environ.get("HF_ENDPOINT") or "the Hub"
-        return HubUnavailableError(f"{subject}: cannot reach {endpoint}: {_reason(error)}")
-    words = _words(response)
-    message = f"{subject}: the Hub answered {response.status_code}: {words}"
-    kind = kind_of_status(response.status_code)
-    if kind is Kind.REFUSED:
-        hint = ": check HF_TOKEN" if response.status_code in {401, 403} else ""
-        return HubError(message + hint)
-    asked = _seconds(response.headers.get("Retry-After", "")) or retry_after_of_words(words)
-    return QuotaError(message, asked) if kind is Kind.QUOTA else HubUnavailableError(message, asked)
-
-
-def _words(response: Any) -> str:
-    """The Hub's own words, in one line."""
-    words = response.headers.get("X-Error-Message", "")
-    if not words:
-        try:
-            answer = response.json()
-            words = answer.get("error", "") if isinstance(answer, dict) else ""
-        except ValueError:
-            words = ""
-    return " ".join(str(words or response.reason or "no reason given").split())[:300]
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause, whose words say most."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isdecimal() else None
 
 
 def _limit_waiting(seconds: float) -> None:

@@ -6,7 +6,8 @@ repo has is looked up there (`hub.py`), so the repo itself remembers its layout.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import polars as pl
 from wikidata.config import Layout
 from wikidata.errors import LayoutError
 from wikidata.partitions import Partitions
+from wikidata.state import summarize
 
 FILES_A_REPO = 100_000
 """Recommended: a repo of 1.6 million met 429 and 504 on every commit."""
@@ -33,11 +35,26 @@ _PACKED = re.compile(r"[^/]+=[^/]+/chunk_([0-9]+)\.parquet")
 _FILE = re.compile(r"([^/]+=[^/]+)/chunk_([0-9]+)-([0-9]+)-of-[0-9]+(?:_([0-9]+))?\.parquet")
 
 
-class Scale(NamedTuple):
-    """The finished dataset: how many chunks there are, and how many parts in all of them."""
+@dataclass(frozen=True)
+class Scale:
+    """The finished dataset: how many parts each of its chunks has."""
 
-    chunks: int
-    parts: int
+    parts_of_chunk: Mapping[int, int]
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return len(self.parts_of_chunk)
+
+    @property
+    def parts(self) -> int:
+        """How many parts all chunks have."""
+        return sum(self.parts_of_chunk.values())
+
+
+def scale_of(state: pl.DataFrame) -> Scale:
+    """How large the dataset is whose state files these are."""
+    return Scale(dict(summarize(state).select("chunk", pl.max_horizontal("parts", "files")).iter_rows()))
 
 
 class Extent(NamedTuple):

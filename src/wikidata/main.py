@@ -94,9 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="compare the Hub with the manifests; change nothing")
     prune = commands.add_parser("prune", help="list the files of a chunk on the Hub that are no longer made")
     prune.add_argument("--yes", action="store_true", help="delete them, in one commit for each table (YES=1)")
+    card = commands.add_parser("card", help="print the dataset card that the next push would publish")
+    card.add_argument("--open", action="store_true", help="open it as a page instead (OPEN=1)")
     for command in (push, status, verify, prune):
         command.add_argument("--chunk", type=_chunk, metavar="N", help="this chunk only")
-    for command in (push, verify, prune):
+    for command in (push, verify, prune, card):
         command.add_argument("--table", type=Table, choices=list(Table), metavar="TABLE", help="this table only")
     _add_watch(commands.add_parser("watch", help="run the upload CLI under the watcher, like timeout or nice"))
     return parser

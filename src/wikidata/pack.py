@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from wikidata.config import Table
 from wikidata.errors import ManifestError, StagingError
 from wikidata.layout import packed_path
-from wikidata.parquet import conflict
 from wikidata.partitions import Partitions
 
 ROW_GROUP_BYTES = 128 << 20
@@ -59,21 +58,6 @@ class Packed(NamedTuple):
     sha256: str
     rows: int
     sources_sha256: str
-
-
-def unify(partitions: Partitions) -> pa.Schema:
-    """The one schema of all packed files: columns that some files lack, or have null-typed, are there for all.
-
-    The partition column is appended where no file has it. Raises ManifestError, naming two files, where types differ.
-    """
-    schema = pa.schema([])
-    for index, (other, path) in enumerate(partitions.schemas):
-        for known, first in partitions.schemas[:index]:
-            if difference := conflict(known, other):
-                raise ManifestError(f"{partitions.table}: {first} {difference} {path}: make one of them again")
-        schema = pa.unify_schemas([schema, other])
-    column = partitions.table.partition_column
-    return schema if column in schema.names else schema.append(pa.field(column, pa.large_string()))
 
 
 def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:

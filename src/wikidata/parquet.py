@@ -55,8 +55,8 @@ def conflict(one: pa.Schema, other: pa.Schema) -> str | None:
     return None
 
 
-def difference(one: pa.Schema, other: pa.Schema) -> str:
-    """The first thing in which two schemas differ, as `has the column x, unlike`."""
+def difference(one: pa.Schema, other: pa.Schema) -> str | None:
+    """The first thing in which two schemas differ, as `has the column x, unlike`; None where they are equal."""
     for field in one:
         index = other.get_field_index(field.name)
         if index < 0:
@@ -64,4 +64,6 @@ def difference(one: pa.Schema, other: pa.Schema) -> str:
         if other.field(index).type != field.type:
             return f"has {field.name} as {field.type}, not as {other.field(index).type} like"
     lacking = [name for name in other.names if name not in one.names]
-    return f"lacks the column {lacking[0]}, unlike" if lacking else "has its columns in another order than"
+    if lacking:
+        return f"lacks the column {lacking[0]}, unlike"
+    return None if one.equals(other) else "has its columns in another order than"

@@ -1,22 +1,23 @@
 """The first step of a push: what a table of a chunk has to become on the Hub, and what of it the Hub lacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from wikidata import layout as layouts
 from wikidata import pack, staging
+from wikidata.columns import read_columns, require_one, unify
 from wikidata.config import Layout, Table
 from wikidata.errors import ManifestError, PushError
 from wikidata.hub import Look, RemoteFile, Visit, lacking
-from wikidata.layout import Scale
+from wikidata.layout import Scale, scale_of
 from wikidata.manifest import PACKED_SCHEMA, SCHEMA, Manifest, manifest_path, read_manifest
-from wikidata.parquet import difference
 from wikidata.partitions import Partitions, survey
 from wikidata.session import Session
-from wikidata.state import require_complete, summarize
+from wikidata.state import require_complete
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,16 @@ class Chunk:
 class Plan:
     """What a table of a chunk has to become on the Hub, and the rows of its manifest that the Hub lacks.
 
-    `doubtful` are paths that the Hub must not have, because their rows would count twice; `look` has what it has of
-    these and of the manifest.
+    `schema` is that of every file, `folders` those that the repo had before. `doubtful` are paths that the Hub must not
+    have, because their rows would count twice; `look` has what it has of these and of the manifest.
     """
 
     repo_id: str
     layout: Layout
     partitions: Partitions
+    schema: pa.Schema
     manifest: Manifest
+    folders: Sequence[str]
     doubtful: list[str]
     look: Look
     missing: pl.DataFrame
@@ -53,8 +56,7 @@ class Plan:
 def complete_chunk(state: pl.DataFrame, number: int) -> Chunk:
     """The facts of a complete chunk. Raises ChunkIncompleteError where it is not."""
     parts = require_complete(state, number)
-    promised = summarize(state).select(pl.max_horizontal("parts", "files").sum()).item()
-    return Chunk(number, parts, Scale(state["chunk"].n_unique(), int(promised)))
+    return Chunk(number, parts, scale_of(state))
 
 
 def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = True) -> Plan:
@@ -69,12 +71,12 @@ def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = Tru
     layout = _settle(session, chunk, partitions, visit)
     if layout is Layout.PACKED:
         return _plan_packed(session, chunk, partitions, visit, write)
-    _check_schemas(partitions)
+    schema = require_one(partitions, read_columns(settings.manifest_dir, table, repo_id))
     manifest = Manifest(chunk.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
     doubtful = _doubtful(session, layout, partitions, visit, manifest.files["path"].to_list())
     look = session.hub.look(repo_id, visit.revision, manifest.files["path"].to_list() + doubtful)
     missing = lacking(manifest, look.files)
-    return Plan(repo_id, layout, partitions, manifest, doubtful, look, missing)
+    return Plan(repo_id, layout, partitions, schema, manifest, visit.folders, doubtful, look, missing)
 
 
 def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
@@ -99,7 +101,7 @@ def _settle(session: Session, chunk: Chunk, partitions: Partitions, visit: Visit
 def _plan_packed(session: Session, chunk: Chunk, partitions: Partitions, visit: Visit, write: bool) -> Plan:
     table, settings = partitions.table, session.settings
     repo_id, folder = session.repos[table], staging.packed_folder(settings.staging_dir, chunk.number, table)
-    schema = pack.unify(partitions)
+    schema = unify(partitions, read_columns(settings.manifest_dir, table, repo_id))
     bundles = pack.bundle(partitions, schema)
     paths = [bundle.path for bundle in bundles]
     doubtful = _doubtful(session, Layout.PACKED, partitions, visit, paths)
@@ -114,7 +116,7 @@ def _plan_packed(session: Session, chunk: Chunk, partitions: Partitions, visit: 
     files = pl.DataFrame(sorted([*known.values(), *packed]), schema=PACKED_SCHEMA, orient="row")
     manifest = Manifest(chunk.number, table, folder, files, pack.sources_of(partitions))
     missing = lacking(manifest, look.files)
-    return Plan(repo_id, Layout.PACKED, partitions, manifest, doubtful, look, missing)
+    return Plan(repo_id, Layout.PACKED, partitions, schema, manifest, visit.folders, doubtful, look, missing)
 
 
 def _known(
@@ -147,16 +149,3 @@ def _doubtful(session: Session, layout: Layout, partitions: Partitions, visit: V
     except PushError:
         return doubtful
     return sorted({*doubtful, *before} - set(made))
-
-
-def _check_schemas(partitions: Partitions) -> None:
-    """Readers open each file alone, and one odd file breaks `load_dataset` for everybody."""
-    table, column = partitions.table, partitions.table.partition_column
-    for schema, other in partitions.schemas:
-        first, path = partitions.schemas[0]
-        if column not in schema.names:
-            raise ManifestError(f"{table}: {other} lacks the column {column}: make it again, or use LAYOUT=packed")
-        if not schema.equals(first):
-            raise ManifestError(
-                f"{table}: {other} {difference(schema, first)} {path}: make one of them again, or use LAYOUT=packed"
-            )

@@ -2,7 +2,7 @@
 
     plan      what must be on the Hub (the manifest), and what of it the Hub lacks
     deliver   exactly that, staged and uploaded by the CLI, until the Hub lacks nothing
-    confirm   the local files are still the same, and nothing is there twice: a receipt;
+    confirm   the local files are still the same, and nothing is there twice: a receipt, and the dataset card;
               all five receipts: the chunk's source files go to PUSH
 
 Each table goes its own way, in a thread of its own. Success is something looked up on the Hub, never an exit code, so
@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from wikidata import staging, upload
+from wikidata.columns import remember_columns
 from wikidata.config import Settings, Table, target_repos
 from wikidata.errors import NotArrivedError, PushError, QuotaError, UploadFailedError, UploadUnfinishedError
 from wikidata.failures import Kind, is_unexplained
@@ -27,6 +28,7 @@ from wikidata.lock import hold
 from wikidata.manifest import write_manifest
 from wikidata.partitions import changed_files
 from wikidata.plan import Chunk, Plan, complete_chunk, make_plan
+from wikidata.publish import publish_card
 from wikidata.quota import check_not_before, remember_quota
 from wikidata.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
 from wikidata.session import Session
@@ -85,7 +87,10 @@ def _push_table(session: Session, chunk: Chunk, table: Table) -> Receipt:
         plan = make_plan(session, chunk, table)
         _record(session, plan)
         look = _deliver(session, plan) if plan.missing.height else plan.look
-        return _confirm(session, plan, look)
+        receipt = _confirm(session, plan, look)
+        folders = {*plan.folders, *(path.partition("/")[0] for path in plan.manifest.files["path"])}
+        publish_card(session, table, chunk.scale, folders)
+        return receipt
     finally:
         staging.clear(staging.packed_folder(session.settings.staging_dir, chunk.number, table))
 
@@ -173,6 +178,7 @@ def _confirm(session: Session, plan: Plan, look: Look) -> Receipt:
         manifest_sha256=manifest.digest,
         confirmed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    remember_columns(session.settings.manifest_dir, manifest.table, plan.repo_id, plan.schema, manifest.chunk)
     if not _is_vouched_for(session, plan):
         write_receipt(session.settings.manifest_dir, manifest.chunk, manifest.table, receipt)
     session.listener.confirmed(manifest, receipt, plan.missing)
