@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from box import REPOS, Box, assert_arrived
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
-from wikidata.config import Table
+from wikidata.commands import _failures
+from wikidata.config import FOLDERS, Settings, Table
 from wikidata.errors import (
     ChunkIncompleteError,
     HubError,
@@ -183,3 +185,15 @@ def test_a_file_that_changes_while_it_is_pushed_is_not_confirmed(called: Box, mo
         push(called)
     assert called.receipt(Table.LABELS, 3) is None
     assert called.steps(3) == {3}
+
+
+def test_a_tick_leaves_alone_what_another_push_has_done_meanwhile(
+    called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert called.wikidata("push").returncode == 0
+    shutil.rmtree(called.root / "results")  # as the pipeline does in the end
+    monkeypatch.setattr("wikidata.commands._chosen_or_due", lambda *_: [3])  # listed before the other one was done
+    hub.reset_counts()
+    settings = Settings.from_environment({name: str(called.root / folder) for name, folder in FOLDERS.items()})
+    assert list(_failures(Namespace(chunk=None, table=None, quiet=True), settings)) == []
+    assert hub.counts().total == 0

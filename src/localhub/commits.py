@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localhub import errors
+from localhub.cards import CARD, check_card
 from localhub.content import SHA256, Content
 from localhub.errors import RefusedError
 from localhub.storage import Queries, Repo, Revision, Storage, insert_revision
@@ -85,6 +86,8 @@ def _parse_operation(key: str, value: Mapping[str, Any], content: Content) -> Pu
     if key == "file":
         text = value["content"]
         data = base64.b64decode(text) if value.get("encoding") == "base64" else text.encode()
+        if path == CARD and (verdict := check_card(data.decode(errors="replace"))).errors:
+            raise errors.invalid_card(verdict)
         return Put(path, new_file(path, content.store(data), data))
     if key == "lfsFile" and SHA256.fullmatch(value["oid"]):
         return Put(path, sha256=value["oid"])

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from localhub.cards import Verdict
+
 
 class Code(StrEnum):
     """The values of `X-Error-Code` that clients know."""
@@ -95,6 +97,19 @@ def dangling_pointers(paths: list[str]) -> RefusedError:
         "Your push was rejected because an LFS pointer pointed to a file that does not exist. For instance, this can "
         f"happen if you used git push --no-verify to push your changes. Offending file: {files}",
     )
+
+
+def card_messages(verdict: Verdict) -> dict[str, object]:
+    """What is wrong with a card, as clients read it (`_validate_yaml` in huggingface_hub's `hf_api.py`)."""
+    return {
+        "errors": [{"message": message} for message in verdict.errors],
+        "warnings": [{"message": message} for message in verdict.warnings],
+    }
+
+
+def invalid_card(verdict: Verdict) -> RefusedError:
+    """400 for a README.md with invalid metadata, when it is validated and when it is committed (skops issue 393)."""
+    return RefusedError(400, "\n".join(verdict.errors), body=card_messages(verdict))
 
 
 def full_folders(folders: list[str], limit: int) -> RefusedError:

@@ -34,6 +34,8 @@ class Endpoint(StrEnum):
     PATHS_INFO = "paths_info"
     RESOLVE = "resolve"
     VALIDATE_YAML = "validate_yaml"
+    VIEWER = "viewer"
+    AGENTS = "agents"
     OTHER = "other"
 
 

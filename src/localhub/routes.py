@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localhub import lfs, reading, repos, writing
+from localhub import lfs, reading, repos, viewer, writing
 from localhub.errors import RefusedError
 from localhub.faults import Endpoint
 from localhub.state import Hub
@@ -42,6 +42,10 @@ def find_call(hub: Hub, request: Request) -> Call:
             return Call(Endpoint.DELETE, None, partial(repos.delete, hub, request))
         case "POST", ["api", "validate-yaml"]:
             return Call(Endpoint.VALIDATE_YAML, None, partial(writing.validate_yaml, request))
+        case "GET", ["api", "agent-harnesses"]:
+            return Call(Endpoint.AGENTS, None, viewer.agents)
+        case "GET", ["info" | "parquet"]:
+            return Call(Endpoint.VIEWER, request.query_params.get("dataset"), partial(viewer.not_yet, request))
         case method, ["api", "datasets", namespace, name, *rest]:
             return _find_api_call(hub, request, method, f"{namespace}/{name}", rest)
         case "GET" | "HEAD", ["datasets", namespace, name, "resolve", revision, *path]:

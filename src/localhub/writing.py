@@ -2,14 +2,13 @@
 
 import asyncio
 import base64
-import re
 
-import yaml  # type: ignore[import-untyped]
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from localhub import errors
 from localhub.answers import base_url, read_json
+from localhub.cards import check_card
 from localhub.commits import MAIN, commit, parse_commit
 from localhub.errors import RefusedError
 from localhub.gitattributes import is_ignored, is_lfs
@@ -20,7 +19,6 @@ from localhub.trees import Kind
 NAME_IN_COMMIT_URL = "huggingface.co"
 """Clients take a commit's address apart and insist on the name of their default endpoint in it: `HF_ENDPOINT`, or this
 one where only `HfApi(endpoint=…)` was given (`CommitInfo` in huggingface_hub's `hf_api.py`). So both are in it."""
-FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 
 
 async def preupload(hub: Hub, request: Request, name: str, revision: str) -> Response:
@@ -69,19 +67,11 @@ def _commit(hub: Hub, name: str, author: str, body: bytes) -> Revision:
 
 
 async def validate_yaml(request: Request) -> Response:
-    """POST /api/validate-yaml: 400 with `errors` for a README.md whose YAML header cannot be read."""
-    content = (await read_json(request))["content"]
-    header = FRONT_MATTER.match(content)
-    if header is None:
-        return JSONResponse({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
-    try:
-        metadata = yaml.safe_load(header[1])
-    except yaml.YAMLError as error:
-        return _invalid(f"Invalid YAML: {error}")
-    if not isinstance(metadata, dict | None):
-        return _invalid("Invalid YAML: the metadata must be a mapping")
-    return JSONResponse({"errors": [], "warnings": []})
-
-
-def _invalid(message: str) -> Response:
-    return JSONResponse({"error": message, "errors": [{"message": message}], "warnings": []}, status_code=400)
+    """POST /api/validate-yaml: what is wrong with a README.md, with 400 where that is more than warnings."""
+    content = (await read_json(request)).get("content")
+    if not isinstance(content, str):
+        raise RefusedError(400, '"content" must be a string')
+    verdict = await asyncio.to_thread(check_card, content)
+    if verdict.errors:
+        raise errors.invalid_card(verdict)
+    return JSONResponse(errors.card_messages(verdict))

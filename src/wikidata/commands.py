@@ -66,7 +66,7 @@ def _failures(options: argparse.Namespace, settings: Settings) -> Iterator[PushE
     session, terminal = _session(options, settings)
     for chunk in chunks:
         try:
-            push(session, chunk)
+            push(session, chunk, if_due=options.chunk is None)
         except PushError as error:
             terminal.finish()
             yield error

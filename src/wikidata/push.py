@@ -32,7 +32,7 @@ from wikidata.publish import publish_card
 from wikidata.quota import check_not_before, remember_quota
 from wikidata.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
 from wikidata.session import Session
-from wikidata.state import get_all_state, raise_to_push, require_complete
+from wikidata.state import due_chunks, get_all_state, raise_to_push, require_complete
 from wikidata.watch import Outcome
 
 
@@ -51,14 +51,21 @@ def push_chunk(
     return push(Session(settings, target_repos, Listener()), chunk_idx)
 
 
-def push(session: Session, chunk: int) -> dict[Table, Receipt]:
-    """Push the tables of a session for one chunk; see `push_chunk`."""
+def push(session: Session, chunk: int, *, if_due: bool = False) -> dict[Table, Receipt]:
+    """Push the tables of a session for one chunk; see `push_chunk`.
+
+    With `if_due`, a chunk that another push has done meanwhile is left alone, and nothing is returned.
+    """
     settings = session.settings
-    require_complete(get_all_state(settings.state_dir), chunk)
+    if not if_due:
+        require_complete(get_all_state(settings.state_dir), chunk)
     with hold(settings.manifest_dir, f"chunk {chunk}"):
+        state = get_all_state(settings.state_dir)
+        if if_due and chunk not in due_chunks(state):
+            return {}
+        whole = complete_chunk(state, chunk)
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
-        whole = complete_chunk(get_all_state(settings.state_dir), chunk)
         upload.find_cli()
         try:
             session.check_rights()
