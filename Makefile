@@ -66,6 +66,7 @@ PYTEST_FLAGS ?= -n 3
 
 TABLES := labels descriptions aliases links claims
 VENV := .venv
+READERS := .venv-readers
 SETTINGS := DRY_RUN QUIET YES OPEN HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
 	LAYOUT JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
 export $(SETTINGS) PYTHON QUICK
@@ -120,7 +121,7 @@ bench: $(VENV)/dev ## measure against what a user would run instead; QUICK=1 for
 rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them
 	"$$WIKIDATA" scripts/rehearsal.py $(REHEARSAL_FLAGS)
 
-test: $(VENV)/dev ## run all tests
+test: $(VENV)/dev $(READERS)/ready ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
@@ -129,7 +130,7 @@ lint: $(VENV)/dev ## run the linters and the type checker
 format: $(VENV)/dev ## format the code
 	ruff check --fix . && ruff format .
 
-lock: ## compile requirements/*.txt from pyproject.toml
+lock: ## compile requirements/*.txt from pyproject.toml and readers.in
 	sh scripts/lock.sh
 
 # What a push runs for each repo, with REPO, FOLDER and LOG in the environment: the CLI under the watcher.
@@ -138,8 +139,8 @@ upload:
 		--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" -- \
 		"$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$$WORKERS" --no-report --no-bars
 
-clean: ## remove the virtual environment and the demo
-	rm -rf $(VENV) demo
+clean: ## remove the virtual environments and the demo
+	rm -rf $(VENV) $(READERS) demo
 
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
@@ -157,3 +158,6 @@ $(VENV)/runtime: requirements/runtime.txt pyproject.toml $(VENV)/place
 
 $(VENV)/dev: requirements/dev.txt pyproject.toml $(VENV)/place
 	sh scripts/setup.sh dev
+
+$(READERS)/ready: requirements/readers.txt
+	sh scripts/setup.sh readers

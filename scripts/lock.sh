@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles the lock files from pyproject.toml: hashed, for every platform, without the addresses of a registry.
-# runtime.txt is constrained by dev.txt, so that both hold the same versions.
+# Compiles the lock files: hashed, for every platform, without the addresses of a registry. runtime.txt is constrained by
+# dev.txt, so that both hold the same versions; readers.txt is an environment of its own.
 set -eu
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
@@ -8,7 +8,8 @@ trap 'rm -rf "$tools"' EXIT
 "$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 compile() {
     "$tools/bin/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml "$@"
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
 }
-compile --extra dev --extra build --output-file requirements/dev.txt
-compile --extra build --constraints requirements/dev.txt --output-file requirements/runtime.txt
+compile --extra dev --extra build --output-file requirements/dev.txt pyproject.toml
+compile --extra build --constraints requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
+compile --output-file requirements/readers.txt requirements/readers.in

@@ -50,4 +50,4 @@ def test_languages_are_sorted_and_none_is_there_twice() -> None:
     )
     assert found.iso_639 == ["en", "lzh", "yue", "zh"]
     assert found.bcp_47 == ["en-simple"]
-    assert languages_of(Table.CLAIMS, ["mul", "zh-hant", "zh-hans"]) == (["mul", "zh"], ["zh-Hans", "zh-Hant"])
+    assert languages_of(Table.CLAIMS, ["mul", "zh-hant", "zh-hans"]) == (["zh"], ["zh-Hans", "zh-Hant"])

@@ -72,6 +72,8 @@ def ask(hub: RunningHub, endpoint: Endpoint, repo: str, timeout: float = 30) -> 
         Endpoint.PATHS_INFO: ("POST", f"{api}/paths-info/main", "paths=a"),
         Endpoint.RESOLVE: ("GET", f"/datasets/{repo}/resolve/main/.gitattributes", None),
         Endpoint.VALIDATE_YAML: ("POST", "/api/validate-yaml", '{"content": ""}'),
+        Endpoint.VIEWER: ("GET", f"/info?dataset={repo}", None),
+        Endpoint.AGENTS: ("GET", "/api/agent-harnesses", None),
         Endpoint.OTHER: ("GET", "/nowhere", None),
     }[endpoint]
     headers = {"Authorization": f"Bearer {hub.token}"}

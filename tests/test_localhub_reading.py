@@ -181,3 +181,10 @@ def test_every_revision_survives_the_death_of_the_server(tmp_path: Path) -> None
         assert hub.read("permutans/a", "a.parquet") == b"new"
         assert api.dataset_info("permutans/a").private
         assert not upload_address(hub, "permutans/a", SMALL)
+
+
+def test_what_readers_of_today_ask_for_besides(hub: RunningHub, repo: str) -> None:
+    viewer = ask(hub, "GET", f"/info?dataset={repo}").json()
+    assert (viewer["partial"], viewer["pending"]) == (False, [{"kind": "dataset-info", "dataset": repo}])
+    assert ask(hub, "GET", f"/parquet?dataset={repo}").json()["parquet_files"] == []
+    assert ask(hub, "GET", "/api/agent-harnesses").json() == {"standardEnvVars": [], "harnesses": {}}

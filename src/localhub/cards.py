@@ -2,9 +2,9 @@
 
 The rules are those of the public specification (`datasetcard.md` in the repository huggingface/hub-docs), the page
 "Manual configuration" of huggingface.co/docs/hub, and the texts of refusals quoted in issue threads: huggingface_hub
-4218 (licences), 3862 (languages), ostris/ai-toolkit 260 (types). Where the Hub is said to be milder than the readers,
-the readers' rules count, since a card that `datasets` cannot load is of no use: header and YAML are read as `datasets`
-reads them (`utils/metadata.py`), so `no` without quotes is a boolean, and no key may stand there twice.
+4218 (licences), 3862 (languages), ostris/ai-toolkit 260 (types). The header is found and read as the readers do, by
+`RepoCard` of huggingface_hub and `MetadataConfigs` of datasets, since a card that they cannot load is of no use: `no`
+without quotes is a boolean. A key that stands there twice is refused, because parsers disagree on which one counts.
 """
 
 import re
@@ -32,7 +32,7 @@ SIZE_CATEGORIES = """
 """.split()
 LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
 """Whether a code of two or three letters is one of ISO 639 is not looked up."""
-HEADER = re.compile(r"\A---\r?\n(.*?)^---\r?$", re.DOTALL | re.MULTILINE)
+HEADER = re.compile(r"\A\s*---\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 Check = Callable[[str, Any], Iterable[str]]
 """Tells what is wrong with the value of a field of this name."""

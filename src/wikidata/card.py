@@ -174,7 +174,7 @@ def _split(card: str) -> tuple[str, str]:
 def _without_generated_keys(header: str) -> str:
     """The lines of a header, comments and all, without those of the keys that are generated."""
     try:
-        node = yaml.compose(header, Loader=yaml.SafeLoader)
+        node = yaml.compose(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # 5 times as fast
     except yaml.YAMLError as error:
         raise CardError(f"its header is no YAML: {' '.join(str(error).split())[:200]}") from error
     if node is None:

@@ -59,6 +59,8 @@ _NO_LANGUAGE = {
     *("wikifunctions", "wikimania", "outreach", "test", "test2", "testwikidata"),
 }
 _ISO_639 = re.compile(r"[a-z]{2,3}")
+_SPECIAL = {"mis", "mul", "zxx"}
+"""ISO 639-2 has these for uncoded, multiple and no languages; `datasets` does not list them, so the Hub may not."""
 
 
 class Languages(NamedTuple):
@@ -99,5 +101,6 @@ def languages_of(table: Table, keys: Iterable[str]) -> Languages:
     tags = {bcp_47(code) for code in (code_of(table, key) for key in keys) if code}
     primary = {tag.partition("-")[0] for tag in tags}
     return Languages(
-        sorted(code for code in primary if _ISO_639.fullmatch(code)), sorted(tag for tag in tags if "-" in tag)
+        sorted(code for code in primary - _SPECIAL if _ISO_639.fullmatch(code)),
+        sorted(tag for tag in tags if "-" in tag),
     )
