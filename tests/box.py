@@ -95,9 +95,9 @@ def on_the_hub(hub: RunningHub, table: Table) -> dict[str, tuple[int, str]]:
     return {path: (file.size, file.sha256) for path, file in files if path not in {".gitattributes", "README.md"}}
 
 
-def data_commits(hub: RunningHub, table: Table) -> list[HubCommit]:
-    """The commits of a table's data, newest first: not those that made the repo and its card."""
-    return [commit for commit in hub.commits(REPOS[table])[:-1] if commit.title != f"Update the card of {table}"]
+def data_commits(hub: RunningHub, repo: str) -> list[HubCommit]:
+    """The commits of a repo's data, newest first: not those that made the repo and its card."""
+    return [commit for commit in hub.commits(repo)[:-1] if not commit.title.startswith("Update the card")]
 
 
 def assert_arrived(box: Box, hub: RunningHub, chunk: int, tables: Iterable[Table] = Table) -> None:

@@ -1,9 +1,10 @@
 """Pushes that die: each job is a fork that runs one command and is killed at its N-th effect.
 
 An effect is what others can see afterwards: a file opened for writing, synced, renamed, linked or removed, a folder
-made, a request that is no question, the start of the CLI. Python's audit events tell of each before it happens,
-whichever function it comes from, so the product needs no hooks. As a program, this is the process that forks: it
-imports everything once, and has no threads of its own yet.
+made, a request that is no question, the start of the CLI; but nothing in the folder for temporary files. Python's
+audit events tell of each before it happens, whichever function and thread it comes from, so the product needs no
+hooks; where tables work at once, their effects are counted in the order in which they were begun. As a program, this
+is the process that forks: it imports everything once, and none of its threads is at work yet.
 """
 
 import io
@@ -13,6 +14,8 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.utils.tqdm import tqdm
 
 from wikidata import commands, push, terminal
 from wikidata.main import main
@@ -29,6 +33,7 @@ __all__ = ["Death", "InstantUpload", "Mortal", "commands", "mortal", "push", "te
 
 _CHANGES = {"os.rename", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.chmod"}
 _OURS = {"dying.sync", "dying.upload"}
+_KEPT = {"PATH", "HOME"}  # no more of our own environment, in which each request looks for proxies
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -39,6 +44,11 @@ class Death:
     code: int
     effects: tuple[str, ...]
     output: str
+
+    @property
+    def last(self) -> str:
+        """Where it died, for messages."""
+        return f"died before effect {len(self.effects) - 1}, {self.effects[-1]}"
 
 
 class Mortal:
@@ -52,7 +62,8 @@ class Mortal:
 
         `torn`: where that is the sync of a file, half of the file is lost, as in a power cut.
         """
-        job = {"environment": dict(environment), "words": words, "die_at": die_at, "torn": torn}
+        ours = {name: value for name, value in environment.items() if os.environ.get(name) != value or name in _KEPT}
+        job = {"environment": ours, "words": words, "die_at": die_at, "torn": torn}
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(job) + "\n")
@@ -65,6 +76,8 @@ class Mortal:
 def mortal(home: Path) -> Iterator[Mortal]:
     """The process that forks, for the length of a `with`; it ends with this process however that ends."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "HF_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"TMPDIR": str(home / "temporary"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    (home / "temporary").mkdir(exist_ok=True)
     with subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -96,10 +109,14 @@ class _Fate:
     def __init__(self, pipe: int, die_at: int | None, torn: bool) -> None:
         self.pipe, self.die_at, self.torn = pipe, die_at, torn
         self.count, self.is_dying = 0, False
+        self.turn = threading.Lock()
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.is_dying or not _is_effect(event, arguments):
-            return
+        if not self.is_dying and _is_effect(event, arguments):
+            with self.turn:  # an effect of another thread waits until this one was counted, and for ever once we die
+                self._count(event, arguments)
+
+    def _count(self, event: str, arguments: tuple[Any, ...]) -> None:
         os.write(self.pipe, _describe(event, arguments).encode(errors="replace") + b"\n")
         if self.count == self.die_at:
             self.is_dying = True
@@ -110,11 +127,20 @@ class _Fate:
 
 
 def _is_effect(event: str, arguments: tuple[Any, ...]) -> bool:
-    if event == "open":
-        return bool(arguments[2] & _WRITING) and not isinstance(arguments[0], int)
     if event == "http.client.send":
-        return not (isinstance(arguments[1], bytes) and arguments[1].startswith(b"GET "))
-    return event in _CHANGES or event in _OURS
+        return not (isinstance(arguments[1], bytes) and arguments[1].startswith((b"GET ", b"HEAD ")))
+    if event == "open" and not (arguments[2] & _WRITING and not isinstance(arguments[0], int)):
+        return False
+    if event == "open" or event in _CHANGES:
+        return not _place(event, arguments).startswith(tempfile.gettempdir())
+    return event in _OURS
+
+
+def _place(event: str, arguments: tuple[Any, ...]) -> str:
+    """Where a file or folder is opened, made or removed, also where its folder is given as a descriptor."""
+    path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes | os.PathLike) else ""
+    folder = arguments[-1] if event in {"os.mkdir", "os.rmdir", "os.remove"} else -1
+    return path if folder == -1 else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
 
 
 def _describe(event: str, arguments: tuple[Any, ...]) -> str:
@@ -125,8 +151,13 @@ def _describe(event: str, arguments: tuple[Any, ...]) -> str:
     if event == "dying.sync":
         place = os.readlink(f"/proc/self/fd/{arguments[0]}")
         return f"{event} {'folder' if stat.S_ISDIR(os.fstat(arguments[0]).st_mode) else 'file'} {place}"
-    named = [str(argument) for argument in arguments if isinstance(argument, str | os.PathLike)]
+    named = [_place(event, arguments), *(str(each) for each in arguments[1:2] if isinstance(each, str | os.PathLike))]
     return f"{event} {' '.join(named)}"
+
+
+def _tell_of_sync(descriptor: int) -> None:
+    """Stands for os.fsync: a kill takes nothing from the page cache, and syncing takes half the time of a push."""
+    sys.audit("dying.sync", descriptor)
 
 
 def _live(job: Mapping[str, Any], pipe: int) -> int:
@@ -134,14 +165,9 @@ def _live(job: Mapping[str, Any], pipe: int) -> int:
     os.environ.clear()
     os.environ.update(job["environment"])
     fate = _Fate(pipe, job["die_at"], job["torn"])
-    really_sync = os.fsync
-
-    def sync(descriptor: int) -> None:
-        sys.audit("dying.sync", descriptor)
-        really_sync(descriptor)
-
-    os.fsync = sync  # type: ignore[assignment]
+    os.fsync = _tell_of_sync  # type: ignore[assignment]
     subprocess.Popen = InstantUpload  # type: ignore[misc, assignment]
+    tqdm.set_lock(threading.RLock())  # a real CLI has its own; without, one thread's upload deletes that of another
     sys.addaudithook(fate.hear)
     return main(job["words"])
 
@@ -171,6 +197,7 @@ def _do(job: Mapping[str, Any]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    tempfile.tempdir = os.environ["TMPDIR"]  # for good: the environment is another in each fork
     with os.fdopen(os.dup(1), "w") as answers:
         for line in sys.stdin:
             answers.write(json.dumps(_do(json.loads(line))) + "\n")

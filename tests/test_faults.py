@@ -45,7 +45,7 @@ def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: 
     assert done.returncode == 0, done.stderr
     assert hub.struck() == [1]
     assert_arrived(box, hub, 3, [LABELS])
-    assert len(data_commits(hub, LABELS)) == 1
+    assert len(data_commits(hub, REPO)) == 1
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_passes_is_waited_out_and_never_repeated(box: Box, hub: RunningHub,
     assert done.returncode == 0, done.stderr
     assert hub.struck() == [1]
     assert_arrived(box, hub, 3, [LABELS])
-    assert len(data_commits(hub, LABELS)) == 1  # a commit whose answer was lost is found, not sent again
+    assert len(data_commits(hub, REPO)) == 1  # a commit whose answer was lost is found, not sent again
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_file_that_changed_under_an_old_time_is_uploaded(box: Box, hub: Runnin
     (box.root / "audit" / "labels" / "chunk_3-00000-of-00001.parquet").unlink()
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert_arrived(box, hub, 3, [LABELS])
-    assert len(data_commits(hub, LABELS)) == 2
+    assert len(data_commits(hub, REPO)) == 2
 
 
 def test_a_repo_that_was_deleted_is_filled_again(box: Box, hub: RunningHub) -> None:
@@ -217,8 +217,8 @@ def test_files_that_are_no_longer_made_are_refused_and_pruned_on_demand(box: Box
     assert box.receipt(LABELS, 3) is None
     assert path in box.make("prune", "CHUNK=3", "TABLE=labels").stdout
     assert path in on_the_hub(hub, LABELS)
-    commits = len(data_commits(hub, LABELS))
+    commits = len(data_commits(hub, REPO))
     assert box.make("prune", "CHUNK=3", "TABLE=labels", "YES=1").returncode == 0
-    assert len(data_commits(hub, LABELS)) == commits + 1
+    assert len(data_commits(hub, REPO)) == commits + 1
     assert on_the_hub(hub, LABELS) == box.expected(LABELS, 3) | box.expected(LABELS, 30)
     assert box.wikidata(*ONE_TABLE).returncode == 0

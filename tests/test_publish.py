@@ -56,7 +56,7 @@ def test_each_repo_gets_a_card_with_a_config_for_each_key_as_chunks_arrive(
     assert "2 of 2 chunks are published so far, 3 of 3 parts: 32 rows in 6 keys" in card
     assert "| `label` | string | the name of the entity in that language |" in card
     assert titles(hub)[0] == "Update the card of labels"
-    assert len(data_commits(hub, LABELS)) == 2
+    assert len(data_commits(hub, REPO)) == 2
 
 
 def test_a_card_that_does_not_change_is_not_committed(box: Box, hub: RunningHub) -> None:
@@ -119,10 +119,10 @@ def test_a_hub_that_fails_at_the_card_is_tried_again_by_the_next_tick(box: Box, 
     assert_arrived(box, hub, 3)
     assert box.steps(3) == {3}
     hub.clear_faults()
-    commits = data_commits(hub, LABELS)
+    commits = data_commits(hub, REPO)
     assert box.wikidata("push").returncode == 0
     assert box.steps(3) == {4}
-    assert data_commits(hub, LABELS)[-1:] == commits
+    assert data_commits(hub, REPO)[-1:] == commits
     assert "all" in configs_of(card_of(hub))
 
 

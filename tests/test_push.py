@@ -24,7 +24,7 @@ def test_a_complete_chunk_is_published_and_raised_to_push(box: Box, hub: Running
         receipt = box.receipt(table, 3)
         assert receipt is not None
         assert receipt.repo == REPOS[table]
-        assert receipt.commit == data_commits(hub, table)[0].oid
+        assert receipt.commit == data_commits(hub, REPOS[table])[0].oid
         assert receipt.files == len(box.files(table, 3))
         assert receipt.manifest_sha256 == file_digest(manifest_path(box.root / "manifests", 3, table))
     assert list((box.root / "staging").iterdir()) == []
@@ -203,3 +203,9 @@ def test_every_row_of_the_real_entities_is_read_back_equal(tmp_path: Path, hub: 
 def test_a_file_is_what_its_fingerprint_says(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert fingerprint(tmp_path / "a") == (3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+
+
+def test_a_stored_login_that_cannot_be_read_is_said_in_one_line(box: Box) -> None:
+    done = box.wikidata("push", "--chunk", "3", HF_TOKEN="", HF_TOKEN_PATH=str(box.root))
+    assert done.returncode == 1
+    assert done.stderr == f"wikidata: cannot read the stored login, {box.root}: Is a directory: mend it\n"

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,14 +11,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from box import Box, assert_arrived
+from booting import PLACE, Manager, booted
+from box import REPOS, ROOT, Box, assert_arrived, data_commits
 from make_sample import write_sample
+from racing import wait_for_fault
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
 from wikidata.config import Table
+from wikidata.lock import hold
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+SCRIPTS = ROOT / "scripts"
 NEEDED = ("STATE_DIR", "OUTPUT_DIR", "AUDIT_DIR", "MANIFEST_DIR", "STAGING_DIR", "LOG_DIR", "HF_ENDPOINT", "ATTEMPTS")
 
 
@@ -87,6 +91,106 @@ def test_the_systemd_service_runs_the_same_command_with_its_credential(
     done = run_bare(box, f"cd {shlex.quote(str(installed))} && exec {command}", **environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert_arrived(box, hub, 3)
+
+
+def analyze(command: str, *words: str | Path) -> str:
+    """What `systemd-analyze` says; it needs neither systemd at work nor the network."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("there is no systemd-analyze here")
+    options = subprocess.run(["systemd-analyze", "--help"], capture_output=True, text=True).stdout
+    for word in map(str, words):
+        if word.startswith("--") and word.partition("=")[0] not in options:
+            pytest.skip(f"systemd-analyze is too old for {word}")
+    done = subprocess.run(["systemd-analyze", command, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def copy_units(folder: Path, *replacements: tuple[str, str]) -> list[Path]:
+    """Copies of the units with other paths in them."""
+    folder.mkdir()
+    for name in ("wikidata-push.service", "wikidata-push.timer"):
+        text = (SCRIPTS / name).read_text()
+        for old, new in replacements:
+            assert name.endswith(".timer") or old in text
+            text = text.replace(old, new)
+        (folder / name).write_text(text)
+    return sorted(folder.iterdir())
+
+
+def test_systemd_knows_every_word_of_the_units(tmp_path: Path) -> None:
+    units = copy_units(tmp_path / "units", (f"{PLACE}/.venv/bin/wikidata", "/bin/true"))
+    said = analyze("verify", "--man=no", "--recursive-errors=no", *units)
+    assert [line for line in said.splitlines() if "wikidata-push" in line] == []  # an unknown word is only a warning
+
+
+def test_the_service_is_as_hardened_as_it_was(tmp_path: Path) -> None:
+    service, _ = copy_units(tmp_path / "units")
+    analyze("security", "--offline=true", "--threshold=70", "--no-pager", service)
+
+
+@pytest.fixture
+def manager(box: Box, hub: RunningHub, tmp_path: Path) -> Iterator[Manager]:
+    """A systemd with our units, for a checkout that belongs to nobody; what the service says is in the file `said`."""
+    units = tmp_path / "units"
+    copy_units(units, ("/etc/wikidata-push", PLACE))
+    for name in ("basic", "sysinit", "shutdown", "timers", "network-online"):
+        (units / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
+    here = f"User=nobody\nEnvironment=HF_ENDPOINT={hub.endpoint}\n"
+    here += f"StandardOutput=file:{PLACE}/said\nStandardError=file:{PLACE}/said\n"
+    here += f"ProtectHome=tmpfs\nBindReadOnlyPaths={sys.prefix} {sys.base_prefix}\n"  # Python may be in a home folder
+    for unit, lines in {"service": f"[Service]\n{here}", "timer": "[Timer]\nOnBootSec=1us\n"}.items():
+        (units / f"wikidata-push.{unit}.d").mkdir()
+        (units / f"wikidata-push.{unit}.d" / "here.conf").write_text(lines)
+    shutil.copytree(ROOT / "src", box.root / "src")
+    shutil.copy(ROOT / "Makefile", box.root)
+    command = box.root / ".venv" / "bin" / "wikidata"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={PLACE}/src exec "{sys.executable}" -m wikidata "$@"\n')
+    command.chmod(0o755)
+    (box.root / "manifests").mkdir()
+    give_to_nobody(box.root)
+    (box.root / "hf_token").write_text(f"{box.token}\n")
+    (box.root / "hf_token").chmod(0o600)
+    with booted(box.root, units) as running:
+        yield running
+
+
+def give_to_nobody(root: Path) -> None:
+    for path in (root, *root.rglob("*")):
+        shutil.chown(path, "nobody")
+
+
+@pytest.mark.slow
+def test_systemd_starts_stops_and_starts_the_service_again(box: Box, hub: RunningHub, manager: Manager) -> None:
+    fault = Fault("commit", action="hang", times=5)
+    hub.set_faults(fault)
+    manager.control("start", "wikidata-push.timer")
+    wait_for_fault(hub, fault, manager.process, 5)
+    assert manager.control("stop", "wikidata-push.timer", "wikidata-push.service").returncode == 0
+    assert not (manager.group / "system.slice" / "wikidata-push.service").exists()  # nothing of it is alive
+    assert manager.result() != "timeout"
+    assert (box.root / "said").read_text() == "wikidata: interrupted: nothing is lost, push again to go on\n"
+    (box.root / "said").unlink()
+    started = manager.control("start", "wikidata-push.service")
+    assert (started.returncode, manager.result()) == (0, "success"), (box.root / "said").read_text()
+    assert (box.root / "said").read_text() == ""
+    assert_arrived(box, hub, 3)
+    assert [len(data_commits(hub, repo)) for repo in REPOS.values()] == [1] * 5
+    assert box.steps(3) == {4}
+
+
+@pytest.mark.slow
+def test_systemd_tells_a_push_that_waits_from_one_that_failed(box: Box, hub: RunningHub, manager: Manager) -> None:
+    with hold(box.root / "manifests", "chunk 3"):
+        give_to_nobody(box.root / "manifests")
+        assert manager.control("start", "wikidata-push.service").returncode == 0  # 75
+        assert (manager.result(), (box.root / "said").read_text()) == ("success", "")
+    (box.root / "hf_token").write_text(hub.read_token)
+    assert manager.control("start", "wikidata-push.service").returncode != 0
+    assert manager.result() == "exit-code"
+    assert (box.root / "said").read_text().startswith("wikidata: labels: the token of permutans is read-only")
+    assert hub.counts().commits == 0
 
 
 class Receiver:

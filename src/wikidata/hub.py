@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
@@ -21,9 +20,18 @@ from wikidata.retry import Patience
 
 try:
     import requests
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, configure_http_backend, get_token
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub import (
+        CommitOperationAdd,
+        CommitOperationDelete,
+        HfApi,
+        configure_http_backend,
+        get_session,
+        get_token,
+        hf_hub_url,
+    )
+    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile, RepoFolder
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
     from huggingface_hub.utils.tqdm import disable_progress_bars
 except ImportError as error:  # of 1.0 and above, which speak HTTP by another library
     raise HubError(install_advice()) from error
@@ -73,12 +81,11 @@ class Hub:
     """
 
     def __init__(self, patience: Patience) -> None:
-        for name in ("lfs_upload", "http_get"):
-            disable_progress_bars(f"huggingface_hub.{name}")
+        disable_progress_bars("huggingface_hub.lfs_upload")
         _limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
         self._patience = patience
-        self.token = get_token()
+        self.token = _stored_token()
 
     def identify(self) -> Identity:
         """Who the token belongs to and where it may write."""
@@ -164,16 +171,14 @@ class Hub:
         self._ask(repo_id, change_once)
 
     def _read_text(self, repo_id: str, revision: str | None, path: str) -> str | None:
-        with TemporaryDirectory() as folder:
-            try:
-                local = self._api.hf_hub_download(
-                    repo_id, path, repo_type="dataset", revision=revision, cache_dir=folder
-                )
-            except LocalEntryNotFoundError:  # the Hub was not reached
-                raise
-            except EntryNotFoundError:
-                return None
-            return Path(local).read_bytes().decode(errors="replace")
+        address = hf_hub_url(repo_id, path, repo_type="dataset", revision=revision, endpoint=self._api.endpoint)
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        answer = get_session().get(address, headers=headers)
+        try:
+            hf_raise_for_status(answer)
+        except EntryNotFoundError:
+            return None
+        return answer.content.decode(errors="replace")
 
     def send_content(self, repo_id: str, path: str, local: Path) -> None:
         """Upload the content of one file without committing it, to learn what the Hub says to that. Tries once."""
@@ -255,6 +260,13 @@ def _git_blob_id(local: Path, size_bytes: int) -> str | None:
     except OSError:
         return None
     return digest.hexdigest()
+
+
+def _stored_token() -> str | None:
+    try:
+        return get_token()
+    except OSError as error:
+        raise HubError(f"cannot read the stored login, {error.filename}: {error.strerror}: mend it") from error
 
 
 def _limit_waiting(seconds: float) -> None:
