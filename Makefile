@@ -29,7 +29,7 @@ MANIFEST_DIR ?= manifests
 STAGING_DIR ?= staging
 # The upload CLI's output, a file for each run.
 LOG_DIR ?= logs
-# files: the partition files as they are; packed: one file per chunk and key; auto: as the repo has it, or as it fits.
+# files: as they are; packed: one file per chunk and key; auto: as the repo has it, or as it fits.
 LAYOUT ?= auto
 # Tables that are pushed at the same time.
 JOBS ?= 5
