@@ -138,11 +138,14 @@ def test_types_that_contradict_each_other_are_refused_with_both_files_named(tmp_
     assert refusal(tmp_path, 3).startswith(expected)
 
 
+@pytest.mark.parametrize("rows_at_a_time", ["_BATCH_ROWS", "_SLICE_ROWS"])
 def test_row_groups_are_bounded_and_have_statistics_and_a_page_index(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_a_time: str
 ) -> None:
     monkeypatch.setattr(packing, "ROW_GROUP_BYTES", 1 << 20)
-    monkeypatch.setattr(packing, "_BATCH_ROWS", 100)
+    monkeypatch.setattr(packing, rows_at_a_time, 100)
+    if rows_at_a_time == "_BATCH_ROWS":
+        monkeypatch.setattr(packing, "_SMALL_KEY_BYTES", 0)
     texts = [os.urandom(512).hex() for _ in range(3000)]
     for part in range(2):
         frame = rows(*range(3000)).with_columns(text=pl.Series(texts))

@@ -27,10 +27,13 @@ ROW_GROUP_BYTES = 128 << 20
 ROW_GROUP_ROWS = 1 << 20
 COMPRESSION_LEVEL = 3
 """The default of zstd itself; pyarrow's is 1."""
-PACK_THREADS = min(4, os.cpu_count() or 1)
+PACK_THREADS = min(4, (os.cpu_count() or 1) + 1)
+_SMALL_KEY_BYTES = 8 << 20
+"""The files of a key up to this are read all at once, by polars: without threads of Python that wait for each other."""
 _SMALL_BYTES = 1 << 20
-"""Files up to this are read at once, larger ones in batches."""
+"""Else, files up to this are read at once, larger ones in batches."""
 _BATCH_ROWS = 4096
+_SLICE_ROWS = 1 << 16
 _BUFFER_BYTES = 1 << 20
 
 
@@ -38,8 +41,9 @@ _BUFFER_BYTES = 1 << 20
 class Bundle:
     """The partition files that make one packed file.
 
-    `path` is that of the packed file, `sources` those of the partition files in the order of their parts,
-    `sources_sha256` the sha256 over everything that the packed file's content depends on.
+    `path` is that of the packed file, `sources` those of the partition files in the order of their parts, `size_bytes`
+    and `rows` those of all of these, `sources_sha256` the sha256 over everything that the packed file's content depends
+    on. `is_uniform` tells that the partition files have just the columns of the packed file.
     """
 
     path: str
@@ -48,6 +52,7 @@ class Bundle:
     size_bytes: int
     rows: int
     sources_sha256: str
+    is_uniform: bool
 
 
 class Packed(NamedTuple):
@@ -64,12 +69,13 @@ def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
     """What there is to pack, one for each key, sorted by path."""
     bundles = []
     ordered = partitions.files.sort("key", "part", "split")
+    is_uniform = all(each.equals(schema) for each, _ in partitions.schemas) and all(map(_is_plain, schema.types))
     for (key,), files in ordered.group_by("key", maintain_order=True):
         digest = hashlib.sha256(str(schema).encode())
         digest.update(files.select("path", "size_bytes", "sha256", "rows").write_csv().encode())
         path = packed_path(partitions.table.partition_column, str(key), partitions.chunk)
         size_bytes, rows = int(files["size_bytes"].sum()), int(files["rows"].sum())
-        bundles.append(Bundle(path, str(key), tuple(files["path"]), size_bytes, rows, digest.hexdigest()))
+        bundles.append(Bundle(path, str(key), tuple(files["path"]), size_bytes, rows, digest.hexdigest(), is_uniform))
     return sorted(bundles, key=lambda each: each.path)
 
 
@@ -111,7 +117,9 @@ def pack(
 def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path) -> Packed:
     target = folder / each.path
     temporary = target.with_name(f".{target.name}.tmp")
-    tables = (_conform(part, schema, each.key, table) for part in _read(each, source, table))
+    tables = _read_at_once(each, source, schema) or (
+        _conform(part, schema, each.key, table) for part in _read(each, source, table)
+    )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         rows = _write(temporary, _row_groups(tables), schema)
@@ -124,6 +132,30 @@ def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: P
     except OSError as error:
         raise StagingError(f"staging: cannot write {target}: {error.strerror or error}: make room") from error
     return Packed(each.path, size_bytes, digest, rows, each.sources_sha256)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether polars and Arrow mean the same by a type: not so with categories, times, or nested records."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_plain(kind.value_type)
+    return bool(
+        pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+    )
+
+
+def _read_at_once(each: Bundle, source: Path, schema: pa.Schema) -> list[pa.Table] | None:
+    """All rows of a small key; None where it is large, or has to be read file by file to find out what is wrong."""
+    if not each.is_uniform or each.size_bytes > _SMALL_KEY_BYTES:
+        return None
+    try:
+        frame = pl.read_parquet([f"{source}/{path}" for path in each.sources], hive_partitioning=False, glob=False)
+        rows = frame.to_arrow().cast(schema).combine_chunks()
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError):
+        return None
+    return [rows.slice(start, _SLICE_ROWS) for start in range(0, max(rows.num_rows, 1), _SLICE_ROWS)]
 
 
 def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
