@@ -35,7 +35,7 @@ def partitions(keys: int, parts: int, row_group_bytes: int = 1) -> Partitions:
 
 def test_the_whole_of_wikidata_is_packed_and_the_arithmetic_is_told() -> None:
     sizes = extents(partitions(keys=500, parts=64), WIKIDATA)
-    assert sizes[Layout.PACKED] == Extent(files=56_500, entries=113)
+    assert sizes[Layout.PACKED] == Extent(files=56_500, entries=500)
     assert sizes[Layout.FILES] == Extent(files=501 * 9687, entries=2 * 9687)
     layout, why = choose(sizes, WIKIDATA)
     assert layout is Layout.PACKED

@@ -14,16 +14,21 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     REQUESTS = "requests"
     COMMITS = "commits"
+    DATA_COMMITS = "data_commits"
     PEAK_BYTES = "peak_bytes"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One run: wall seconds, requests that the Hub counted, commits that landed, peak memory; 0 where not measured."""
+    """One run: wall seconds, requests that the Hub counted, commits that landed, peak memory; 0 where not measured.
+
+    `data_commits` are the commits without those of dataset cards, which no peer publishes.
+    """
 
     seconds: float = 0.0
     requests: int = 0
     commits: int = 0
+    data_commits: int = 0
     peak_bytes: int = 0
 
     def of(self, unit: Unit) -> float:

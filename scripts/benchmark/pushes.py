@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,13 +114,24 @@ def _task(scale: Scale, box: Path, hub: RunningHub) -> Task:
 
 
 def _timed(hub: RunningHub, pusher: Pusher, task: Task, size: Size) -> Figures:
+    cards = _cards(hub, task)
     hub.reset_counts()
     started = time.perf_counter()
     pusher(task)
     seconds = time.perf_counter() - started
     counts = hub.counts()
     _check_arrival(hub, task, size)
-    return Figures(seconds=seconds, requests=counts.total, commits=counts.commits)
+    data_commits = counts.commits - (_cards(hub, task) - cards)
+    return Figures(seconds=seconds, requests=counts.total, commits=counts.commits, data_commits=data_commits)
+
+
+def _cards(hub: RunningHub, task: Task) -> int:
+    """The commits of dataset cards so far."""
+    cards = 0
+    for repo_id, _ in task.uploads:
+        with suppress(LookupError):  # there is no repo yet
+            cards += sum(commit.title.startswith("Update the card") for commit in hub.commits(repo_id))
+    return cards
 
 
 def _check_arrival(hub: RunningHub, task: Task, size: Size) -> None:

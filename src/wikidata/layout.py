@@ -58,7 +58,10 @@ def scale_of(state: pl.DataFrame) -> Scale:
 
 
 class Extent(NamedTuple):
-    """What a layout comes to when every chunk is published: files in the repo, entries in its fullest folder."""
+    """What a layout comes to when every chunk is published: files in the repo, entries in its fullest folder.
+
+    The root is a folder too: it has one entry for each key.
+    """
 
     files: int
     entries: int
@@ -90,8 +93,8 @@ def extents(partitions: Partitions, scale: Scale) -> dict[Layout, Extent]:
     fullest = int(partitions.files["key"].value_counts()["count"].max() or 0)  # type: ignore[arg-type]
     share = scale.parts / partitions.parts
     return {
-        Layout.FILES: Extent(ceil(partitions.files.height * share), ceil(fullest * share)),
-        Layout.PACKED: Extent(keys * scale.chunks, scale.chunks),
+        Layout.FILES: Extent(ceil(partitions.files.height * share), max(keys, ceil(fullest * share))),
+        Layout.PACKED: Extent(keys * scale.chunks, max(keys, scale.chunks)),
     }
 
 

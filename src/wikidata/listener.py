@@ -20,6 +20,9 @@ class Listener:
     def warn(self, table: Table, warning: str) -> None:
         """A recommendation of the Hub is not kept."""
 
+    def packing(self, table: Table, keys: int) -> None:
+        """So many keys of a table are about to be packed."""
+
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
         """The upload CLI is started for the `missing` rows of a manifest."""
 

@@ -110,6 +110,7 @@ def _plan_packed(session: Session, chunk: Chunk, partitions: Partitions, visit: 
     unknown = [bundle for bundle in bundles if bundle.path not in known]
     if write:
         with session.disk:
+            session.listener.packing(table, len(unknown))
             packed = pack.pack(unknown, partitions.folder, table, schema, folder, session.patience.stopped.is_set)
     else:
         packed = [pack.Packed(each.path, each.size_bytes, "", each.rows, each.sources_sha256) for each in unknown]

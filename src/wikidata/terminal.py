@@ -46,6 +46,10 @@ class Terminal(Listener):
         if not self.quiet:
             self._write(f"{table}: warning: {warning}", sys.stderr)
 
+    def packing(self, table: Table, keys: int) -> None:
+        if self.attended and keys:
+            self._write(f"{table}: packing {keys} keys", sys.stderr)
+
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
         if not self.attended:
             return
