@@ -78,7 +78,7 @@ def test_what_passes_is_waited_out_and_never_repeated(box: Box, hub: RunningHub,
     ("endpoint", "status"),
     [(endpoint, 403) for endpoint in ("whoami", "create", "preupload", "lfs_batch", "tree", "paths_info")]
     + [("commit", status) for status in (400, 401, 403, 404, 413)]
-    + [("lfs_put", status) for status in (403, 413)]  # the CLI does not tell these: it is asked again
+    + [("lfs_put", 403), ("lfs_put", 413), ("lfs_verify", 403)]  # the CLI does not tell these: the Hub is asked again
     + [("paths_info", 413), ("whoami", 401), ("create", 400)],
 )
 def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:

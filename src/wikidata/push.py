@@ -126,7 +126,7 @@ def _deliver(session: Session, plan: Plan) -> Look:
         missing = lacking(plan.manifest, look.files)
         if missing.height:
             if is_unexplained(outcome.message) and not explained:
-                path, explained = missing["path"][0], True
+                path, explained = missing["path"][-1], True  # of the first ones the content may be there already
                 session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
             raise _undelivered(plan, missing, outcome, log)
         return look
