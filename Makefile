@@ -33,8 +33,8 @@ LOG_DIR ?= logs
 LAYOUT ?= auto
 # Tables that are pushed at the same time.
 JOBS ?= 5
-# Workers of each upload CLI; with 1 nobody idles.
-WORKERS ?= 1
+# Workers of each upload CLI; none means 1 for up to 100 files, else 4.
+WORKERS ?=
 # An upload is ended when nothing has advanced for so many minutes.
 STALL_MINUTES ?= 10
 # An upload is ended after so many hours in any case.
@@ -137,7 +137,7 @@ lock: ## compile requirements/*.txt from pyproject.toml and readers.in
 upload:
 	"$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
 		--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" -- \
-		"$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$$WORKERS" --no-report --no-bars
+		"$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$${WORKERS:-1}" --no-report --no-bars
 
 clean: ## remove the virtual environments and the demo
 	rm -rf $(VENV) $(READERS) demo

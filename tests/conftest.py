@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+from huggingface_hub import HfApi
 
 from localhub.testing import RunningHub, running_hub
 
@@ -14,6 +16,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from box import Box  # noqa: E402 - needs the path above
 from make_sample import write_sample  # noqa: E402
+
+REPO_NAMES = (f"permutans/new-{number}" for number in count())
 
 _SETTINGS = (
     *("CHUNK", "TABLE", "DRY_RUN", "QUIET", "PRIVATE", "HF_", "HUGGING_FACE", "UPLOAD", "WIKIDATA", "MAKE", "MFLAGS"),
@@ -47,3 +51,17 @@ def box(tmp_path: Path, hub: RunningHub) -> Box:
     root = tmp_path / "box"
     write_sample(root, chunks={3: 2, 30: 2}, keys=3, rows=2, incomplete={30}, split_keys={"en"})
     return Box(root, hub.endpoint, hub.token)
+
+
+@pytest.fixture
+def api(hub: RunningHub) -> HfApi:
+    """The Hub's own library, for what a push does not do."""
+    return HfApi(endpoint=hub.endpoint, token=hub.token)
+
+
+@pytest.fixture
+def repo(api: HfApi) -> str:
+    """A new dataset repo on the Hub."""
+    name = next(REPO_NAMES)
+    api.create_repo(name, repo_type="dataset")
+    return name

@@ -32,18 +32,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
         yield running
 
 
-@pytest.fixture
-def api(hub: RunningHub) -> HfApi:
-    return HfApi(endpoint=hub.endpoint, token=hub.token)
-
-
-@pytest.fixture
-def repo(api: HfApi) -> str:
-    name = next(NAMES)
-    api.create_repo(name, repo_type="dataset")
-    return name
-
-
 def add(api: HfApi, repo: str, **files: bytes) -> str:
     operations = [CommitOperationAdd(path, content) for path, content in files.items()]
     return str(api.create_commit(repo, operations, commit_message="Add", repo_type="dataset").oid)

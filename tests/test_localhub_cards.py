@@ -1,7 +1,6 @@
 """What the local Hub demands of a README.md, when it is asked and when one is committed."""
 
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from test_localhub import add, ask, commit_lines
 from localhub.cards import check_card
 from localhub.testing import RunningHub, running_hub
 
-NAMES = (f"permutans/dataset-{number}" for number in count())
 VALID = """---
 license: cc0-1.0
 language:
@@ -56,18 +54,6 @@ anything: else
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
-
-
-@pytest.fixture
-def api(hub: RunningHub) -> HfApi:
-    return HfApi(endpoint=hub.endpoint, token=hub.token)
-
-
-@pytest.fixture
-def repo(api: HfApi) -> str:
-    name = next(NAMES)
-    api.create_repo(name, repo_type="dataset")
-    return name
 
 
 def errors_of(**metadata: Any) -> list[str]:

@@ -34,18 +34,6 @@ def hub(server: RunningHub) -> RunningHub:
     return server
 
 
-@pytest.fixture
-def api(hub: RunningHub) -> HfApi:
-    return HfApi(endpoint=hub.endpoint, token=hub.token)
-
-
-@pytest.fixture
-def repo(api: HfApi) -> str:
-    name = next(NAMES)
-    api.create_repo(name, repo_type="dataset")
-    return name
-
-
 def commit(api: HfApi, repo: str, path: str, content: bytes = b"PAR1") -> str:
     operations = [CommitOperationAdd(path, content)]
     return str(api.create_commit(repo, operations, commit_message=f"Add {path}", repo_type="dataset").oid)

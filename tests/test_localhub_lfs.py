@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 import requests
@@ -12,26 +11,12 @@ from test_localhub import SMALL, SMALL_SHA256, add, ask, commit_lines, pointers,
 from localhub.faults import Endpoint
 from localhub.testing import RunningHub, running_hub
 
-NAMES = (f"permutans/dataset-{number}" for number in count())
-
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     parts = ("--multipart-above", "100000", "--part-bytes", "30000")
     with running_hub(tmp_path_factory.mktemp("hub"), arguments=parts) as running:
         yield running
-
-
-@pytest.fixture
-def api(hub: RunningHub) -> HfApi:
-    return HfApi(endpoint=hub.endpoint, token=hub.token)
-
-
-@pytest.fixture
-def repo(api: HfApi) -> str:
-    name = next(NAMES)
-    api.create_repo(name, repo_type="dataset")
-    return name
 
 
 def test_large_content_goes_in_parts(api: HfApi, hub: RunningHub, repo: str) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ from test_localhub import (
 from localhub.faults import Endpoint
 from localhub.testing import RunningHub, running_hub
 
-NAMES = (f"permutans/dataset-{number}" for number in count())
 MANY = 2_100
 
 
@@ -32,18 +30,6 @@ MANY = 2_100
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
-
-
-@pytest.fixture
-def api(hub: RunningHub) -> HfApi:
-    return HfApi(endpoint=hub.endpoint, token=hub.token)
-
-
-@pytest.fixture
-def repo(api: HfApi) -> str:
-    name = next(NAMES)
-    api.create_repo(name, repo_type="dataset")
-    return name
 
 
 def test_info(api: HfApi, repo: str) -> None:

@@ -77,7 +77,7 @@ class Settings:
     log_dir: Path
     layout: Layout
     jobs: int
-    workers: int
+    workers: int | None
     private: bool
     stall_minutes: float
     upload_timeout_hours: float
@@ -109,7 +109,7 @@ class Settings:
             log_dir=reader.folder("LOG_DIR"),
             layout=reader.layout(),
             jobs=reader.count("JOBS", 5),
-            workers=reader.count("WORKERS", 1),
+            workers=reader.count("WORKERS", 1) if reader.text("WORKERS", "") else None,
             private=reader.flag("PRIVATE"),
             stall_minutes=reader.positive("STALL_MINUTES", 10),
             upload_timeout_hours=reader.positive("UPLOAD_TIMEOUT", 24),

@@ -141,7 +141,7 @@ def _upload(session: Session, plan: Plan, missing: pl.DataFrame, log: Path) -> O
     session.listener.uploading(manifest, missing, plan.repo_id)
     try:
         staging.lay_out(folder, manifest.folder, missing["path"])
-        job = upload.Upload(manifest.chunk, manifest.table, plan.repo_id, folder, log)
+        job = upload.Upload(manifest.chunk, manifest.table, plan.repo_id, folder, missing.height, log)
         return upload.run(job, session.settings, session.hub.token, session.listener.progress)
     finally:
         staging.clear(folder)
