@@ -106,12 +106,24 @@ def pack(
             raise StagingError("packing was stopped")
         return _pack(each, source, table, schema, folder)
 
+    bundles = list(bundles)
+    _make_folders(folder, bundles)
     with ThreadPoolExecutor(PACK_THREADS) as pool:
         try:
             return list(pool.map(pack_one, bundles))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _make_folders(folder: Path, bundles: Iterable[Bundle]) -> None:
+    """Make the folders of all packed files, before threads that would race to make them."""
+    for each in bundles:
+        target = folder / each.path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StagingError(f"staging: cannot make {target.parent}: {error.strerror or error}: make room") from error
 
 
 def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path) -> Packed:
@@ -121,7 +133,6 @@ def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: P
         _conform(part, schema, each.key, table) for part in _read(each, source, table)
     )
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         rows = _write(temporary, _row_groups(tables), schema)
         if rows != each.rows:
             raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
