@@ -32,7 +32,8 @@ def _words(response: Any) -> str:
             words = answer.get("error", "") if isinstance(answer, dict) else ""
         except ValueError:
             words = ""
-    return " ".join(str(words or response.reason or "no reason given").split())[:300]
+    reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", None)  # of requests, of httpx
+    return " ".join(str(words or reason or "no reason given").split())[:300]
 
 
 def _reason(error: BaseException) -> str:

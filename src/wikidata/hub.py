@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -19,21 +19,13 @@ from wikidata.manifest import Manifest
 from wikidata.retry import Patience
 
 try:
-    import requests
-    from huggingface_hub import (
-        CommitOperationAdd,
-        CommitOperationDelete,
-        HfApi,
-        configure_http_backend,
-        get_session,
-        get_token,
-        hf_hub_url,
-    )
-    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, get_token, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile, RepoFolder
-    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-except ImportError as error:  # of 1.0 and above, which speak HTTP by another library
+    from huggingface_hub.utils import disable_progress_bars, hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
+
+    from wikidata.transport import HTTP_ERRORS, limit_waiting
+except ImportError as error:
     raise HubError(install_advice()) from error
 
 LONGEST_ANSWER_SECONDS = 60.0
@@ -45,7 +37,10 @@ _FOLDERS_TO_TRY = 3
 _FILES_TO_TRY = 1_000
 """Where to look for a file that tells the layout: the entries that one answer brings, in few folders."""
 
+_UNKNOWN_ADDRESS = {404, 405, 501}
+
 Answer = TypeVar("Answer")
+Entry = TypeVar("Entry", RepoFile, RepoFolder)
 
 
 class RemoteFile(NamedTuple):
@@ -82,7 +77,7 @@ class Hub:
 
     def __init__(self, patience: Patience) -> None:
         disable_progress_bars("huggingface_hub.lfs_upload")
-        _limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
+        limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
         self._patience = patience
         self.token = _stored_token()
@@ -101,10 +96,10 @@ class Hub:
         revision = self.head(repo_id)
         if revision is None:
             return Visit(None)
-        folders = [path for path in self._entries(repo_id, revision, RepoFolder) if "=" in path]
+        folders = [each.path for each in self._entries(repo_id, revision, RepoFolder) if "=" in each.path]
         for folder in folders[:_FOLDERS_TO_TRY]:
-            for path in self._entries(repo_id, revision, RepoFile, folder, at_most=_FILES_TO_TRY):
-                if layout := layout_of(path):
+            for file in self._entries(repo_id, revision, RepoFile, folder, at_most=_FILES_TO_TRY):
+                if layout := layout_of(file.path):
                     return Visit(revision, folders, layout)
         return Visit(revision, folders)
 
@@ -116,19 +111,29 @@ class Hub:
             return None
 
     def look(self, repo_id: str, revision: str | None, paths: Sequence[str]) -> Look:
-        """Which of `paths` a revision has. Costs 1 request for every 400 paths."""
+        """Which of `paths` a revision has. Costs 1 request for every 400 paths.
+
+        A server of the Hub's API may lack that question (hfd does); then the whole tree is read.
+        """
+        if revision is None:
+            return Look(None)
         files: dict[str, RemoteFile] = {}
-        for start in range(0, len(paths) if revision else 0, PATHS_A_REQUEST):
-            batch = list(paths[start : start + PATHS_A_REQUEST])
-            files |= self._ask(repo_id, lambda batch=batch: self._paths_info(repo_id, revision, batch))  # type: ignore[misc]
+        try:
+            for start in range(0, len(paths), PATHS_A_REQUEST):
+                batch = list(paths[start : start + PATHS_A_REQUEST])
+                files |= self._ask(repo_id, lambda batch=batch: self._paths_info(repo_id, revision, batch))  # type: ignore[misc]
+        except _NoSuchQuestionError:
+            wanted = set(paths)
+            tree = self._entries(repo_id, revision, RepoFile, recursive=True)
+            files = {file.path: _remote(file) for file in tree if file.path in wanted}
         return Look(revision, files)
 
     def files_of_chunk(self, repo_id: str, revision: str | None, chunk: int) -> list[str]:
         """Every file of a chunk that a revision has, in either layout. Costs 1 request for every 1,000 files there."""
         if revision is None:
             return []
-        paths = self._entries(repo_id, revision, RepoFile, recursive=True)
-        return sorted(path for path in paths if chunk_of(path) == chunk)
+        files = self._entries(repo_id, revision, RepoFile, recursive=True)
+        return sorted(file.path for file in files if chunk_of(file.path) == chunk)
 
     def delete(self, repo_id: str, paths: Sequence[str], parent: str | None, message: str) -> None:
         """Delete `paths` in one commit on top of the revision `parent`, and of no other."""
@@ -186,30 +191,31 @@ class Hub:
         self._once(repo_id, lambda: self._api.preupload_lfs_files(repo_id, [addition], repo_type="dataset"))
 
     def _paths_info(self, repo_id: str, revision: str | None, paths: list[str]) -> dict[str, RemoteFile]:
-        answer = self._api.get_paths_info(repo_id, paths, revision=revision, repo_type="dataset")
-        return {
-            file.path: RemoteFile(file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
-            for file in answer
-            if isinstance(file, RepoFile)
-        }
+        try:
+            answer = self._api.get_paths_info(repo_id, paths, revision=revision, repo_type="dataset")
+        except HfHubHTTPError as error:
+            if type(error) is HfHubHTTPError and error.response.status_code in _UNKNOWN_ADDRESS:
+                raise _NoSuchQuestionError(f"{repo_id}: this Hub has no paths-info") from error
+            raise
+        return {file.path: _remote(file) for file in answer if isinstance(file, RepoFile)}
 
     def _entries(
         self,
         repo_id: str,
         revision: str,
-        kind: type[RepoFile] | type[RepoFolder],
+        kind: type[Entry],
         folder: str | None = None,
         *,
         recursive: bool = False,
         at_most: int | None = None,
-    ) -> list[str]:
-        """The paths of the files, or of the folders, in a folder of a repo."""
+    ) -> list[Entry]:
+        """The files, or the folders, in a folder of a repo."""
 
-        def entries() -> list[str]:
+        def entries() -> list[Entry]:
             tree = self._api.list_repo_tree(
                 repo_id, folder, recursive=recursive, revision=revision, repo_type="dataset"
             )
-            return [entry.path for entry in islice(tree, at_most) if isinstance(entry, kind)]
+            return [entry for entry in islice(tree, at_most) if isinstance(entry, kind)]
 
         return self._ask(repo_id, entries)
 
@@ -223,16 +229,24 @@ class Hub:
             return question()
         except RepositoryNotFoundError as error:
             raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
-        except (requests.RequestException, OSError) as error:
+        except HTTP_ERRORS as error:
             raise explain(subject, error) from error
         except RuntimeError as error:  # of an upload of content
-            if not isinstance(error.__cause__, requests.RequestException | OSError):
+            if not isinstance(error.__cause__, HTTP_ERRORS):
                 raise
             raise explain(subject, error.__cause__) from error
 
 
 class _NoSuchRepoError(HubError):
     """To this token there is no such repo; a look answers that with a Look at nothing."""
+
+
+class _NoSuchQuestionError(HubError):
+    """This server does not know the address of the question."""
+
+
+def _remote(file: RepoFile) -> RemoteFile:
+    return RemoteFile(file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
 
 
 def lacking(manifest: Manifest, remote: Mapping[str, RemoteFile]) -> pl.DataFrame:
@@ -267,14 +281,3 @@ def _stored_token() -> str | None:
         return get_token()
     except OSError as error:
         raise HubError(f"cannot read the stored login, {error.filename}: {error.strerror}: mend it") from error
-
-
-def _limit_waiting(seconds: float) -> None:
-    """Give every request of huggingface_hub 0.x a time-out; by itself it sets none."""
-
-    class Session(requests.Session):
-        def request(self, *arguments: Any, **options: Any) -> requests.Response:
-            options["timeout"] = options.get("timeout") or seconds
-            return super().request(*arguments, **options)
-
-    configure_http_backend(Session)
