@@ -33,7 +33,7 @@ LOG_DIR ?= logs
 LAYOUT ?= auto
 # Tables that are pushed at the same time.
 JOBS ?= 5
-# Workers of each upload CLI; none means 1 for up to 100 files, else 4.
+# Workers of each upload-large-folder; none means 1 for up to 100 files, else 4.
 WORKERS ?=
 # An upload is ended when nothing has advanced for so many minutes.
 STALL_MINUTES ?= 10
@@ -51,7 +51,7 @@ RETRY_SECONDS ?= 2
 PING_URL ?=
 # The Python to make the virtual environment with, 3.11 or newer.
 PYTHON ?= python3
-# The program that uploads.
+# What uploads: huggingface-cli, hf (the newest, in its own environment), library, or a path.
 UPLOADER ?= huggingface-cli
 # 1: make bench and make rehearsal do a smaller one.
 QUICK ?=
@@ -66,6 +66,8 @@ PYTEST_FLAGS ?= -n 3
 
 TABLES := labels descriptions aliases links claims
 VENV := .venv
+HF := .venv-hf
+HF1 := .venv-hf1
 READERS := .venv-readers
 SETTINGS := DRY_RUN QUIET YES OPEN HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
 	LAYOUT JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
@@ -83,8 +85,12 @@ ifneq ($(filter $(TABLES),$(firstword $(value TABLE))),$(value TABLE))
 $(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
 endif
 
+# What a push needs: the newest CLI is no part of our own environment, which has the last one with huggingface-cli.
+PUSHING = $(VENV)/runtime $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify prune card hub bench rehearsal test lint format lock upload clean
+.PHONY: help setup demo push status verify prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
+.PHONY: upload-large-folder upload-folder upload-by-library
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -92,9 +98,9 @@ MAKEFLAGS += --no-print-directory
 help: ## list targets and variables
 	awk -f scripts/help.awk Makefile
 
-setup: $(VENV)/runtime ## make the virtual environment that everything runs in
+setup: $(PUSHING) ## make the virtual environment that everything runs in; UPLOADER=hf: that of the newest CLI too
 
-push: $(VENV)/runtime ## push CHUNK, or every chunk that is complete and not yet pushed
+push: $(PUSHING) ## push CHUNK, or every chunk that is complete and not yet pushed
 	"$$WIKIDATA" -m wikidata push $(ONLY_CHUNK) $(ONLY_TABLE)
 
 status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
@@ -109,13 +115,13 @@ prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer 
 card: $(VENV)/runtime ## print the dataset card of TABLE that the next push would publish; OPEN=1 opens it as a page
 	"$$WIKIDATA" -m wikidata card $(ONLY_TABLE)
 
-demo: $(VENV)/dev ## push a small sample to a Hub on localhost, and read it back
+demo: $(VENV)/dev $(PUSHING) ## push a small sample to a Hub on localhost, and read it back
 	"$$WIKIDATA" scripts/demo.py
 
 hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
 	"$$WIKIDATA" -m localhub --root demo/hub
 
-bench: $(VENV)/dev ## measure against what a user would run instead; QUICK=1 for a smoke run
+bench: $(VENV)/dev $(HF)/ready ## measure against what a user would run instead; QUICK=1 for a smoke run
 	"$$WIKIDATA" scripts/bench.py $(BENCH_FLAGS)
 
 rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them
@@ -123,6 +129,12 @@ rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota a
 
 test: $(VENV)/dev $(READERS)/ready ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
+
+test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every other generation of the CLI
+	"$$WIKIDATA" -m pytest -m matrix --uploaders hf1 hf library $(PYTEST_FLAGS)
+
+test-hfd: $(VENV)/dev $(HF)/ready ## run the end-to-end tests against hfd, a Hub that is not ours; needs Go
+	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub hfd $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
 	ruff check . && ruff format --check . && mypy && shellcheck .ci/run scripts/*.sh
@@ -133,14 +145,22 @@ format: $(VENV)/dev ## format the code
 lock: ## compile requirements/*.txt from pyproject.toml and readers.in
 	sh scripts/lock.sh
 
-# What a push runs for each repo, with REPO, FOLDER and LOG in the environment: the CLI under the watcher.
-upload:
-	"$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
-		--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" -- \
-		"$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$${WORKERS:-1}" --no-report --no-bars
+# What a push runs for each repo: the upload CLI under the watcher, told by its environment what to upload. There is one
+# target for each command line; src/wikidata/generations.py says which version has which.
+WATCH = "$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
+	--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" --
+
+upload-large-folder:
+	$(WATCH) "$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$${WORKERS:-1}" --no-report --no-bars
+
+upload-folder:
+	$(WATCH) "$$UPLOADER" upload "$$REPO" "$$FOLDER" . --repo-type dataset --commit-message "$$MESSAGE"
+
+upload-by-library:
+	$(WATCH) "$$WIKIDATA" -m wikidata.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
 
 clean: ## remove the virtual environments and the demo
-	rm -rf $(VENV) $(READERS) demo
+	rm -rf $(VENV) $(HF) $(HF1) $(READERS) demo
 
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
@@ -148,6 +168,15 @@ ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
 # An environment does not survive being moved: one that was made elsewhere is made anew.
 ifneq ($(file <$(VENV)/place),$(CURDIR))
 .PHONY: $(VENV)/place
+endif
+ifneq ($(file <$(HF)/ready),$(CURDIR))
+.PHONY: $(HF)/ready
+endif
+ifneq ($(file <$(HF1)/ready),$(CURDIR))
+.PHONY: $(HF1)/ready
+endif
+ifneq ($(file <$(READERS)/ready),$(CURDIR))
+.PHONY: $(READERS)/ready
 endif
 
 $(VENV)/place:
@@ -159,5 +188,5 @@ $(VENV)/runtime: requirements/runtime.txt pyproject.toml $(VENV)/place
 $(VENV)/dev: requirements/dev.txt pyproject.toml $(VENV)/place
 	sh scripts/setup.sh dev
 
-$(READERS)/ready: requirements/readers.txt
-	sh scripts/setup.sh readers
+$(HF)/ready $(HF1)/ready $(READERS)/ready: .venv-%/ready: requirements/%.txt
+	sh scripts/setup.sh $*

@@ -2,7 +2,7 @@
 /^[a-z-]+:.*## / {
 	split($0, parts, "## ")
 	sub(/:.*/, "", $1)
-	targets = targets sprintf("  make %-9s %s\n", $1, parts[2])
+	targets = targets sprintf("  make %-11s %s\n", $1, parts[2])
 }
 /^# / { comment = substr($0, 3) }
 /^[A-Z_]+ \?=/ {

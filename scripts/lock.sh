@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compiles the lock files: hashed, for every platform, without the addresses of a registry. runtime.txt is constrained by
-# dev.txt, so that both hold the same versions; readers.txt is an environment of its own.
+# dev.txt, so that both hold the same versions; the others are environments of their own.
 set -eu
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
@@ -10,6 +10,8 @@ compile() {
     "$tools/bin/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
 }
-compile --extra dev --extra build --output-file requirements/dev.txt pyproject.toml
+compile --extra dev --extra build --constraints requirements/cli.in --output-file requirements/dev.txt pyproject.toml
 compile --extra build --constraints requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
-compile --output-file requirements/readers.txt requirements/readers.in
+for name in readers hf hf1; do
+    compile --output-file "requirements/$name.txt" "requirements/$name.in"
+done

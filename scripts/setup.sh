@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the virtual environments. `setup.sh place` creates .venv, `setup.sh runtime` and `setup.sh dev` fill it from the
-# lock file of that name and leave a stamp. `setup.sh readers` makes .venv-readers, for the tests that read what was
-# pushed, and leaves the stamp `ready`. An interrupted run leaves no stamp, so the next one does it again.
+# lock file of that name and leave a stamp. `setup.sh NAME` makes .venv-NAME from requirements/NAME.txt, and leaves the
+# stamp `ready`: `hf` and `hf1` are the newest upload CLI and that of huggingface_hub 1.x, `readers` what people read the
+# datasets with. An interrupted run leaves no stamp, so the next one does it again.
 set -eu
 kind=$1
 venv=.venv
@@ -26,12 +27,15 @@ if [ "$kind" = place ]; then
 fi
 
 echo "setup: installing requirements/$kind.txt (once)" >&2
-if [ "$kind" = readers ]; then
-    create .venv-readers
-    install .venv-readers readers
-    touch .venv-readers/ready
-    exit 0
-fi
-install "$venv" "$kind"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . >&2
-touch "$venv/runtime" "$venv/$kind" # dev.txt holds all of runtime.txt, in the same versions
+case $kind in
+runtime | dev)
+    install "$venv" "$kind"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable . >&2
+    touch "$venv/runtime" "$venv/$kind" # dev.txt holds all of runtime.txt, in the same versions
+    ;;
+*)
+    create ".venv-$kind"
+    install ".venv-$kind" "$kind"
+    printf '%s\n' "$PWD" >".venv-$kind/ready"
+    ;;
+esac

@@ -33,6 +33,7 @@ class Box:
         """What a user would have exported."""
         ours = {name: str(self.root / folder) for name, folder in FOLDERS.items()}
         ours |= {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token, "WIKIDATA": sys.executable}
+        ours |= {"HF_HUB_DISABLE_XET": "1"}  # the Hub on localhost has none
         return {**os.environ, "RETRY_SECONDS": "0.05", "ATTEMPTS": "3", **ours, **self.settings}
 
     def make(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -81,6 +82,14 @@ class Box:
     def snapshot(self) -> dict[str, bytes]:
         """Every file below the root, to see that nothing was written."""
         return {str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+
+
+def wrapped(folder: Path, body: str) -> str:
+    """A program that stands for the CLI: says the CLI's version, else does `body`, in which `"$@"` are the words."""
+    program = folder / "wrapper"
+    program.write_text(f'#!/bin/sh\n[ "$1" = version ] && exec huggingface-cli version\n{body}\n')
+    program.chmod(0o700)
+    return str(program)
 
 
 def fingerprint(path: Path) -> tuple[int, str]:

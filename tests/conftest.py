@@ -17,6 +17,13 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from box import Box  # noqa: E402 - needs the path above
 from make_sample import write_sample  # noqa: E402
 
+UPLOADERS = {
+    "huggingface-cli": "huggingface-cli",
+    "hf1": str(ROOT / ".venv-hf1" / "bin" / "hf"),
+    "hf": "hf",
+    "library": "library",
+}
+"""What the end-to-end tests may upload with, and the `UPLOADER` of each."""
 REPO_NAMES = (f"permutans/new-{number}" for number in count())
 
 _SETTINGS = (
@@ -24,6 +31,24 @@ _SETTINGS = (
     *("STATE_DIR", "OUTPUT_DIR", "AUDIT_DIR", "MANIFEST_DIR", "STAGING_DIR", "LOG_", "LOCK_"),
     *("LAYOUT", "OPEN", "QUICK", "JOBS", "WORKERS", "STALL_MINUTES", "ATTEMPTS", "RETRY_SECONDS"),
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--uploaders", nargs="+", choices=list(UPLOADERS), help="upload with these in the tests of the matrix"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    uploaders = metafunc.config.getoption("uploaders")
+    if uploaders and metafunc.definition.get_closest_marker("matrix"):
+        metafunc.parametrize("uploader", uploaders, indirect=True)
+
+
+@pytest.fixture
+def uploader(request: pytest.FixtureRequest) -> str:
+    """The `UPLOADER` of a box."""
+    return UPLOADERS[getattr(request, "param", "huggingface-cli")]
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +71,11 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub) -> Box:
+def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
     """Chunk 3 complete, chunk 30 caught midway, with the unpartitioned files of both beside them."""
     root = tmp_path / "box"
     write_sample(root, chunks={3: 2, 30: 2}, keys=3, rows=2, incomplete={30}, split_keys={"en"})
-    return Box(root, hub.endpoint, hub.token)
+    return Box(root, hub.endpoint, hub.token, {"UPLOADER": uploader})
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ ROLES = {
     "make": r"make --no-print-directory push",
     "shells": r"/bin/sh -c",
     "push": r"\S+ -m wikidata push",
-    "inner make": r"make .* upload$",
+    "inner make": r"make .* upload-\S+$",
     "watcher": r"\S+ -m wikidata watch",
-    "cli": r"\S+ \S*/huggingface-cli upload-large-folder",
+    "cli": r"\S+ \S*/(huggingface-cli|hf) upload|\S+ -m wikidata\.library",
 }
 
 

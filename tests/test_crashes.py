@@ -154,10 +154,10 @@ def test_what_is_renamed_was_synced_before_and_its_folder_after(world: World) ->
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub) -> Box:
+def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
     """A chunk of one part and three keys, for pushes with the real CLI."""
     write_sample(tmp_path / "box", chunks={3: 1}, keys=3, rows=2)
-    return Box(tmp_path / "box", hub.endpoint, hub.token)
+    return Box(tmp_path / "box", hub.endpoint, hub.token, {"UPLOADER": uploader})
 
 
 def assert_healed(box: Box, hub: RunningHub) -> None:

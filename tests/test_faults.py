@@ -21,10 +21,10 @@ TRIES = 3  # ATTEMPTS of the box
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub) -> Box:
+def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
     """A chunk small enough for many pushes: one part, four keys."""
     write_sample(tmp_path / "box", chunks={3: 1}, keys=4, rows=2)
-    return Box(tmp_path / "box", hub.endpoint, hub.token)
+    return Box(tmp_path / "box", hub.endpoint, hub.token, {"UPLOADER": uploader})
 
 
 def create_repo(hub: RunningHub) -> None:

@@ -81,10 +81,10 @@ def test_the_readme_names_every_target_and_variable() -> None:
 
 
 def test_the_upload_target_is_the_specified_command() -> None:
-    recipe = make("-n", "upload", REPO="a/b", FOLDER="f", LOG="l").stdout
+    recipe = make("-n", "upload-large-folder", REPO="a/b", FOLDER="f", LOG="l").stdout
     assert '"$UPLOADER" upload-large-folder "$REPO" "$FOLDER" --repo-type dataset' in recipe
     assert "UPLOADER ?= huggingface-cli\n" in (ROOT / "Makefile").read_text()
-    assert make("upload").returncode != 0
+    assert make("upload-large-folder").returncode != 0
 
 
 def test_a_clone_and_data_in_folders_with_spaces(tmp_path: Path, box: Box, hub: RunningHub) -> None:

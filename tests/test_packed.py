@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from box import REPOS, Box, on_the_hub
+from box import REPOS, Box, on_the_hub, wrapped
 from make_sample import write_sample
 
 from localhub.faults import Fault
@@ -117,11 +117,9 @@ def test_a_fault_while_packed_files_are_uploaded_is_waited_out(box: Box, hub: Ru
 
 
 def test_a_part_that_changes_while_it_is_pushed_is_named(box: Box) -> None:
-    uploader = box.root / "uploader"
     victim = box.files(LABELS, 3)[0]
-    uploader.write_text(f'#!/bin/sh\ntouch -d 2001-01-01 "{victim}"\nexec huggingface-cli "$@"\n')
-    uploader.chmod(0o700)
-    done = box.wikidata(*ONE_TABLE, UPLOADER=str(uploader))
+    uploader = wrapped(box.root, f'touch -d 2001-01-01 "{victim}"; exec huggingface-cli "$@"')
+    done = box.wikidata(*ONE_TABLE, UPLOADER=uploader)
     assert done.returncode == 1
     assert f"{victim.parent.name}/{victim.name}: was rewritten" in done.stderr
     assert box.receipt(LABELS, 3) is None

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import REPOS, Box, assert_arrived
+from box import REPOS, Box, assert_arrived, wrapped
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
@@ -59,15 +58,12 @@ def test_folders_may_be_text_and_tables_their_names(called: Box, hub: RunningHub
 def test_the_subprocess_is_the_one_of_the_makefile(
     called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = called.root / "recorder"
-    cli = shutil.which("huggingface-cli", path=str(Path(sys.executable).parent))
-    recorder.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{called.root}/called"\nexec "{cli}" "$@"\n')
-    recorder.chmod(0o700)
+    recorder = wrapped(called.root, f'printf "%s\\n" "$@" >>"{called.root}/called"; exec huggingface-cli "$@"')
     lines = []
     for entry in ("push_chunk", "make"):
-        monkeypatch.setenv("UPLOADER", str(recorder))
+        monkeypatch.setenv("UPLOADER", recorder)
         if entry == "make":
-            assert called.make("push", "CHUNK=3", "TABLE=labels", UPLOADER=str(recorder)).returncode == 0
+            assert called.make("push", "CHUNK=3", "TABLE=labels", UPLOADER=recorder).returncode == 0
         else:
             push(called)
         lines.append((called.root / "called").read_text().splitlines())
@@ -106,7 +102,7 @@ def test_files_that_did_not_arrive(called: Box, hub: RunningHub) -> None:
 
 
 def test_a_cli_that_lies_is_not_believed(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPLOADER", "true")
+    monkeypatch.setenv("UPLOADER", wrapped(called.root, "exit 0"))
     with pytest.raises(NotArrivedError, match="said that all was done, but permutans/wikidata-labels lacks"):
         push(called)
     assert called.receipt(Table.LABELS, 3) is None
@@ -115,29 +111,31 @@ def test_a_cli_that_lies_is_not_believed(called: Box, monkeypatch: pytest.Monkey
 def test_a_cli_that_fails_after_the_work_was_done_is_a_success(
     called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pessimist = called.root / "pessimist"
-    pessimist.write_text('#!/bin/sh\nhuggingface-cli "$@"\nexit 1\n')
-    pessimist.chmod(0o700)
-    monkeypatch.setenv("UPLOADER", str(pessimist))
+    monkeypatch.setenv("UPLOADER", wrapped(called.root, 'huggingface-cli "$@"; exit 1'))
     push(called)
     assert_arrived(called, hub, 3, [Table.LABELS])
 
 
-def test_a_missing_cli_says_which_version_brings_it(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cli_is_said_before_the_hub_is_asked(
+    called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UPLOADER", "no-such-cli")
-    with pytest.raises(UploadFailedError, match=r"there is no no-such-cli.*huggingface_hub 0\.36.*make setup"):
+    with pytest.raises(
+        UploadFailedError, match="there is no no-such-cli: set UPLOADER to huggingface-cli, hf, library"
+    ):
         push(called)
+    assert hub.counts().total == 0
 
 
-def test_a_newer_huggingface_hub_says_which_one_is_needed(box: Box, tmp_path: Path) -> None:
+def test_an_unknown_huggingface_hub_says_which_one_is_needed(box: Box, tmp_path: Path) -> None:
     newer = tmp_path / "site"
     (newer / "huggingface_hub").mkdir(parents=True)
     (newer / "huggingface_hub" / "__init__.py").touch()
-    (newer / "huggingface_hub-2.4.0.dist-info").mkdir()
-    (newer / "huggingface_hub-2.4.0.dist-info" / "METADATA").write_text("Name: huggingface_hub\nVersion: 2.4.0\n")
+    (newer / "huggingface_hub-9.0.0.dist-info").mkdir()
+    (newer / "huggingface_hub-9.0.0.dist-info" / "METADATA").write_text("Name: huggingface_hub\nVersion: 9.0.0\n")
     done = box.wikidata("push", PYTHONPATH=str(newer))
     assert done.returncode == 1
-    assert done.stderr.startswith("wikidata: huggingface_hub 2.4.0 is installed, and only 0.34 to 0.36 bring")
+    assert done.stderr.startswith("wikidata: huggingface_hub 9.0.0 is installed, and this needs 0.34 to 2.x")
     assert "run make setup" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -177,10 +175,7 @@ def test_a_read_only_token(called: Box, hub: RunningHub, monkeypatch: pytest.Mon
 
 def test_a_file_that_changes_while_it_is_pushed_is_not_confirmed(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     victim = called.files(Table.LABELS, 3)[0]
-    meddler = called.root / "meddler"
-    meddler.write_text(f'#!/bin/sh\nhuggingface-cli "$@"\ncode=$?\nrm "{victim}"\nexit $code\n')
-    meddler.chmod(0o700)
-    monkeypatch.setenv("UPLOADER", str(meddler))
+    monkeypatch.setenv("UPLOADER", wrapped(called.root, f'huggingface-cli "$@"; code=$?; rm "{victim}"; exit $code'))
     with pytest.raises(NotArrivedError, match=f"{victim.name}: No such file or directory while it was pushed"):
         push(called)
     assert called.receipt(Table.LABELS, 3) is None

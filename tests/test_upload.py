@@ -1,7 +1,7 @@
 """How the upload CLI is started."""
 
 import pytest
-from box import Box
+from box import Box, wrapped
 
 from localhub.testing import RunningHub
 from wikidata.config import Settings
@@ -15,10 +15,8 @@ def test_few_files_have_one_worker_which_never_sleeps_and_many_have_four(files: 
 
 @pytest.mark.parametrize(("wish", "given"), [("", "1"), ("3", "3")])
 def test_the_cli_is_given_the_workers(box: Box, hub: RunningHub, wish: str, given: str) -> None:
-    recorder = box.root / "recorder"
-    recorder.write_text(f'#!/bin/sh\necho "$@" >"{box.root}/called"\nexec huggingface-cli "$@"\n')
-    recorder.chmod(0o700)
-    done = box.wikidata("push", "--chunk", "3", "--table", "labels", WORKERS=wish, UPLOADER=str(recorder))
+    recorder = wrapped(box.root, f'echo "$@" >"{box.root}/called"; exec huggingface-cli "$@"')
+    done = box.wikidata("push", "--chunk", "3", "--table", "labels", WORKERS=wish, UPLOADER=recorder)
     assert done.returncode == 0, done.stderr
     assert f"--num-workers {given} " in (box.root / "called").read_text()
     assert hub.counts().commits == 2  # the data, and the card

@@ -14,6 +14,7 @@ from make_sample import write_sample
 from localhub.auth import Identity
 from localhub.testing import RunningHub
 from wikidata.config import Table, target_repos
+from wikidata.uploader import find_uploader
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class World:
         sample = self.root / f"sample-{keys}"
         if not sample.exists():
             write_sample(sample, chunks={3: 1}, keys=keys, rows=1, process_files=False)
+            find_uploader(sample / "manifests")  # asked once for all: asking takes longer than a death
         shutil.copytree(sample, self.root / name)
         self.hub.add_token(f"token-of-{name}", Identity(name))
         return Box(self.root / name, self.hub.endpoint, f"token-of-{name}", {"HF_USER": name, "JOBS": "1"})
@@ -50,7 +52,7 @@ class World:
             name = str(path.relative_to(box.root))
             if not name.startswith("logs/"):
                 left[name] = (path.stat().st_mode, path.read_bytes() if path.is_file() else None)
-            if name.startswith("manifests/") and name.endswith(".json"):
+            if name.endswith((".receipt.json", ".columns.json")):
                 left[name] = self._facts(path)
         for repo in target_repos(box.settings["HF_USER"]).values():
             with suppress(LookupError):

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from localhub import errors
-from localhub.answers import base_url, read_json
+from localhub.answers import read_json
 from localhub.cards import check_card
 from localhub.commits import MAIN, commit, parse_commit
 from localhub.errors import RefusedError
@@ -16,9 +16,10 @@ from localhub.state import Hub
 from localhub.storage import Revision
 from localhub.trees import Kind
 
-NAME_IN_COMMIT_URL = "huggingface.co"
-"""Clients take a commit's address apart and insist on the name of their default endpoint in it: `HF_ENDPOINT`, or this
-one where only `HfApi(endpoint=…)` was given (`CommitInfo` in huggingface_hub's `hf_api.py`). So both are in it."""
+ADDRESS_IN_COMMITS = "https://huggingface.co"
+"""Clients take a commit's address apart, and insist on the endpoint that they know: `HF_ENDPOINT`, or, up to 0.36 where
+only `HfApi(endpoint=…)` was given, this one. In the place of this one, which the Hub's own answers have, each puts its
+endpoint (`fix_hf_endpoint_in_url`)."""
 
 
 async def preupload(hub: Hub, request: Request, name: str, revision: str) -> Response:
@@ -55,7 +56,7 @@ async def make_commit(hub: Hub, request: Request, name: str, revision: str) -> R
     return JSONResponse(
         {
             "success": True,
-            "commitUrl": f"{base_url(request)}/{NAME_IN_COMMIT_URL}/datasets/{name}/commit/{made.oid}",
+            "commitUrl": f"{ADDRESS_IN_COMMITS}/datasets/{name}/commit/{made.oid}",
             "commitOid": made.oid,
             "hookOutput": "",
         }

@@ -19,6 +19,9 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = _CHECKOUT if (_CHECKOUT / "Makefile").is_file() else Path.cwd()
 """The folder of the Makefile; the default folders lie beside it."""
 
+HUB_VERSIONS = "0.34 to 2.x"
+"""Of huggingface_hub, as a library and as a CLI."""
+
 FOLDERS = {
     "STATE_DIR": "state",
     "OUTPUT_DIR": "results",
@@ -121,19 +124,14 @@ class Settings:
         )
 
 
-def install_advice() -> str:
-    """Which huggingface_hub is installed, and how to get one that has the upload CLI."""
-    from importlib.metadata import PackageNotFoundError  # costly, and seldom needed
-    from importlib.metadata import version as version_of
+def installed_version() -> str:
+    """The version of the huggingface_hub that this Python has; empty where it has none."""
+    from importlib.metadata import PackageNotFoundError, version  # costly, and seldom needed
 
     try:
-        version = version_of("huggingface_hub")
+        return version("huggingface_hub")
     except PackageNotFoundError:
-        version = "(none)"
-    return (
-        f"huggingface_hub {version} is installed, and only 0.34 to 0.36 bring huggingface-cli upload-large-folder: "
-        "run make setup, or pip install --require-hashes -r requirements/runtime.txt"
-    )
+        return ""
 
 
 def check_repo_id(repo_id: str, source: str) -> str:

@@ -1,16 +1,20 @@
 """What an error of the Hub means, whether it came as an answer or as a line of the upload CLI's output.
 
-The one place that decides what is tried again. Sources: the Hub's documents, and the source of huggingface_hub 0.36
-(`_upload_large_folder.py`, `utils/_http.py`): the CLI logs a failed job as `Failed to <job>: <error>` and puts it back
-into its queue at once, for ever; an HTTP error reads `500 Server Error: … for url: …`, or, lines below, `403 Forbidden:
-…` or `Bad request for commit endpoint:`. What an upload of LFS content was refused with it does not say: that is found
-out by uploading one such file ourselves (`push.py`).
+The one place that decides what is tried again. Sources: the Hub's documents, and what the CLIs print, from the source
+of huggingface_hub (`_upload_large_folder.py`, `utils/_http.py`, `cli/_errors.py`). Up to 1.x a failed job reads
+`Failed to <job>: <error>`. An HTTP error reads `500 Server Error: … for url: …` up to 0.36, `Server error '500 …' for
+url …` from 1.0 on, `HTTP Error 500 thrown while requesting …` where the request is going to be repeated, or, lines
+below, `403 Forbidden: …`, `429 Too Many Requests …`, `Bad request for commit endpoint:`; from 2.0 on also
+`Error: Dataset '…' not found.` What an upload of LFS content was refused with is not always said: that is found out by
+uploading one such file ourselves (`push.py`).
 """
 
 import re
 from enum import StrEnum
 from itertools import takewhile
 from typing import NamedTuple
+
+from wikidata.generations import REPEATS
 
 
 class Kind(StrEnum):
@@ -35,15 +39,23 @@ class Failure(NamedTuple):
 _PASSING_CLIENT_ERRORS = {408, 409, 412, 425}
 _FINAL_SERVER_ERRORS = {501, 507}  # not implemented, insufficient storage
 _LOCAL_TROUBLE = ("No such file", "No space left", "Read-only file system", "Permission denied", "Disk quota exceeded")
-_STATUS = re.compile(r"\b([45][0-9][0-9]) (?:Client|Server) Error\b|^(403) Forbidden: |^Bad request\b", re.MULTILINE)
+_STATUS = re.compile(
+    r"\b([45][0-9]{2}) (?:Client|Server) Error\b|\b(?:Client|Server) error '([45][0-9]{2}) |"
+    r"^(403) Forbidden: |^(429) Too Many Requests\b|"
+    r"^(?:Error: )?Bad request\b|^Error: (?:Dataset|Repository) .*not found\.",
+    re.MULTILINE,
+)
+_REPEATED_STATUS = re.compile(r"\bHTTP Error ([45][0-9]{2}) thrown\b")
+"""By itself no failure: the request may have been repeated with success."""
 _WORDS_LINES = 8
 """The Hub's own words follow a failed job within so many lines."""
-_FAILED_JOB = re.compile(r"Failed to (?:compute sha256|get upload mode|preupload LFS|commit): ")
+_OTHER_WORDS = ("Failed to ", "Hint: ", "Traceback ", "The above exception ")
 _UNEXPLAINED = "Error while uploading"
-_FAILED_JOB_BYTES = re.compile(_FAILED_JOB.pattern.encode())
+_REPEATS_BYTES = re.compile(REPEATS.pattern.encode())
 _RETRY_IN = re.compile(
     r"(?:retry|try again)[^.\n]{0,60}? in (?:about )?(an?|[0-9]+) (second|minute|hour)", re.IGNORECASE
 )
+_WAITING = re.compile(r"Rate limited\. Waiting ([0-9.]+)s before retry")
 _HOURLY_COMMITS = re.compile(r"commits?\b[^\n]{0,80}\bhour|hour[^\n]{0,80}\bcommits?\b", re.IGNORECASE)
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 HOURLY_QUOTA_SECONDS = 900.0
@@ -61,6 +73,8 @@ def kind_of_status(status: int) -> Kind:
 
 def retry_after_of_words(words: str) -> float | None:
     """How many seconds the Hub's own words ask to wait; None where they do not say."""
+    if match := _WAITING.search(words):
+        return float(match[1])
     if match := _RETRY_IN.search(words):
         number, unit = match.groups()
         return (1.0 if number.lower() in {"a", "an"} else float(number)) * _SECONDS[unit.lower()]
@@ -68,31 +82,31 @@ def retry_after_of_words(words: str) -> float | None:
 
 
 def is_unexplained(message: str) -> bool:
-    """Whether a failure of the CLI is an upload of content, of which 0.36 does not say what the Hub answered."""
+    """Whether a failure of the CLI is an upload of content, of which it does not say what the Hub answered."""
     return _UNEXPLAINED in message
 
 
 def starts_failure(line: str) -> bool:
-    """Whether a line of the CLI's output says that one of its jobs failed, so that it is going to repeat itself."""
-    return _FAILED_JOB.search(line) is not None
+    """Whether a line of the CLI's output says that something failed, so that it is going to repeat itself."""
+    return REPEATS.search(line) is not None
 
 
 def holds_failure(output: bytes) -> bool:
-    """Whether a block of raw output has a failed job in it: a quick look, before it is split into lines."""
-    return _FAILED_JOB_BYTES.search(output) is not None
+    """Whether a block of raw output has such a line in it: a quick look, before it is split into lines."""
+    return _REPEATS_BYTES.search(output) is not None
 
 
 def diagnose(lines: list[str]) -> Failure | None:
     """What the CLI's last lines of output say went wrong; None where they name no error.
 
-    The first failed job counts, else the last line with an HTTP error (the end of a traceback).
+    The first line by which it repeats itself counts, else the last one with an HTTP error (the end of a traceback).
     """
     start = next((index for index, line in enumerate(lines) if starts_failure(line)), None)
     if start is None:
         start = next((index for index in reversed(range(len(lines))) if _STATUS.search(lines[index])), None)
     if start is None:
         return None
-    more = takewhile(lambda line: not line.startswith("Failed to "), lines[start + 1 : start + _WORDS_LINES])
+    more = takewhile(lambda line: not line.startswith(_OTHER_WORDS), lines[start + 1 : start + _WORDS_LINES])
     words = [lines[start].strip(), *filter(None, map(str.strip, more))]
     text = "\n".join(words)
     kind = _kind_of_words(text)
@@ -100,6 +114,6 @@ def diagnose(lines: list[str]) -> Failure | None:
 
 
 def _kind_of_words(text: str) -> Kind:
-    if status := _STATUS.search(text):
-        return kind_of_status(int(status[1] or status[2] or 400))
+    if status := _STATUS.search(text) or _REPEATED_STATUS.search(text):
+        return kind_of_status(int(next(filter(None, status.groups()), 400)))
     return Kind.REFUSED if any(words in text for words in _LOCAL_TROUBLE) else Kind.PASSING

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 
 from wikidata.answers import explain
-from wikidata.config import Layout, install_advice
+from wikidata.config import HUB_VERSIONS, Layout, installed_version
 from wikidata.errors import HubError
 from wikidata.identity import Identity, parse_identity
 from wikidata.layout import chunk_of, layout_of
@@ -26,7 +26,9 @@ try:
 
     from wikidata.transport import HTTP_ERRORS, limit_waiting
 except ImportError as error:
-    raise HubError(install_advice()) from error
+    raise HubError(
+        f"huggingface_hub {installed_version() or '(none)'} is installed, and this needs {HUB_VERSIONS}: run make setup"
+    ) from error
 
 LONGEST_ANSWER_SECONDS = 60.0
 """How long to wait for the Hub to connect, and for each part of an answer."""

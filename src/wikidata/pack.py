@@ -7,7 +7,7 @@ being packed, never a whole key.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ def sources_of(partitions: Partitions) -> pl.DataFrame:
 
 
 def pack(
-    bundles: Iterable[Bundle],
+    bundles: Sequence[Bundle],
     source: Path,
     table: Table,
     schema: pa.Schema,
@@ -106,7 +106,6 @@ def pack(
             raise StagingError("packing was stopped")
         return _pack(each, source, table, schema, folder)
 
-    bundles = list(bundles)
     _make_folders(folder, bundles)
     with ThreadPoolExecutor(PACK_THREADS) as pool:
         try:
@@ -119,11 +118,11 @@ def pack(
 def _make_folders(folder: Path, bundles: Iterable[Bundle]) -> None:
     """Make the folders of all packed files, before threads that would race to make them."""
     for each in bundles:
-        target = folder / each.path
+        parent = (folder / each.path).parent
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StagingError(f"staging: cannot make {target.parent}: {error.strerror or error}: make room") from error
+            raise StagingError(f"staging: cannot make {parent}: {error.strerror or error}: make room") from error
 
 
 def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path) -> Packed:

@@ -1,7 +1,7 @@
-"""Starting the upload CLI: one run of the Makefile's `upload` target, once per repo.
+"""Starting the upload CLI: one run of a target of the Makefile, once per repo.
 
-The target puts the CLI under the watcher (`watch.py`), which reports on standard output. The command line stands in
-the Makefile alone, so that `make push` and `push_chunk` cannot differ.
+The target, which the CLI's generation names, puts it under the watcher (`watch.py`), which reports on standard output.
+The command lines stand in the Makefile alone, so that `make push` and `push_chunk` cannot differ.
 """
 
 import json
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wikidata.config import ROOT, Settings, Table, install_advice
+from wikidata.config import ROOT, Settings, Table
 from wikidata.errors import UploadFailedError
 from wikidata.failures import Kind
 from wikidata.files import make_private_folder
 from wikidata.memory import Progress
+from wikidata.uploader import Uploader, search_path
 from wikidata.watch import Outcome
 
-CLI = "huggingface-cli"
 FILES_OF_ONE_WORKER = 100
 # What an outer make passes on to the makes it starts: ours is none of them, and stands on its own.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
@@ -37,6 +37,7 @@ _running_lock = threading.Lock()
 class Upload:
     """A staging folder with so many `files` and the repo that it goes to; `log` is the file for the CLI's output."""
 
+    uploader: Uploader
     chunk: int
     table: Table
     repo_id: str
@@ -52,18 +53,6 @@ def workers_for(files: int) -> int:
     took 269 s with one and 94 s with four, 50 files 31 s and 22 s; without latency one was 8 s faster.
     """
     return 1 if files <= FILES_OF_ONE_WORKER else 4
-
-
-def find_cli() -> str:
-    """The path of the upload CLI.
-
-    Raises UploadFailedError saying what to do where it is absent, as with huggingface_hub 1.0 and above.
-    """
-    program = os.environ.get("UPLOADER") or CLI
-    path = shutil.which(program, path=_path())
-    if path is not None:
-        return path
-    raise UploadFailedError("", f"there is no {program}: {install_advice()}")
 
 
 def log_file(settings: Settings, chunk: int, table: Table) -> Path:
@@ -86,7 +75,7 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
     The outcome tells how the CLI ended, not what has arrived.
     """
     make_private_folder(upload.log.parent)
-    command = ["make", "--silent", "--no-print-directory", "--file", str(ROOT / "Makefile"), "upload"]
+    command = ["make", "--silent", "--no-print-directory", "--file", str(ROOT / "Makefile"), upload.uploader.target]
     if shutil.which("make") is None:
         raise UploadFailedError(upload.table, f"{upload.table}: there is no make on the PATH: install GNU make")
     process = subprocess.Popen(
@@ -168,13 +157,12 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
         lines.append(line.strip())
 
 
-def _path() -> str:
-    return os.pathsep.join([str(ROOT / ".venv" / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-
-
 def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
+    environment |= upload.uploader.generation.environment
     environment |= {
+        "UPLOADER": upload.uploader.program,
+        "MESSAGE": f"Add chunk {upload.chunk} of {upload.table}",
         "CHUNK": str(upload.chunk),
         "TABLE": upload.table.value,
         "REPO": upload.repo_id,
@@ -184,7 +172,7 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
         "STALL_MINUTES": str(settings.stall_minutes),
         "UPLOAD_TIMEOUT": str(settings.upload_timeout_hours),
         "WIKIDATA": sys.executable,
-        "PATH": _path(),
+        "PATH": search_path(),
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }

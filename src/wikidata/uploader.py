@@ -1,0 +1,119 @@
+"""Which program uploads: what `UPLOADER` names, found, and asked for its version once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from wikidata.config import HUB_VERSIONS, ROOT, installed_version
+from wikidata.errors import UploadFailedError
+from wikidata.files import make_private_folder, write_atomically
+from wikidata.generations import Generation, generation_of, parse_version
+
+HUGGINGFACE_CLI = "huggingface-cli"
+HF = "hf"
+LIBRARY = "library"
+_ANSWER_SECONDS = 60.0
+_STUB = "no longer works"
+"""What `huggingface-cli` of 1.11 and above prints, whatever it is asked."""
+
+
+@dataclass(frozen=True)
+class Uploader:
+    """A program that uploads; `target` is the Makefile's that runs it."""
+
+    program: str
+    generation: Generation
+    target: str
+
+
+def find_uploader(manifest_dir: Path) -> Uploader:
+    """The program that `UPLOADER` names: `huggingface-cli`, `hf`, `library`, or another program or path.
+
+    Its version is remembered in `manifest_dir` by its path and modification time. Raises UploadFailedError saying what
+    to do where it is absent, a stub, or of a version that cannot upload.
+    """
+    name = os.environ.get("UPLOADER") or HUGGINGFACE_CLI
+    if name == LIBRARY:
+        generation = _generation("huggingface_hub", installed_version())
+        return Uploader(sys.executable, generation, "upload-by-library")
+    program = shutil.which(name, path=search_path(name))
+    if program is None:
+        raise UploadFailedError("", f"there is no {name}: {_advice(name)}")
+    generation = _generation(program, _known_version(program, manifest_dir))
+    return Uploader(program, generation, generation.target)
+
+
+def search_path(name: str = "") -> str:
+    """Where programs are looked for: first in our own environments, in that of the newest CLI for `hf` alone."""
+    newest = [str(ROOT / ".venv-hf" / "bin")] if name == HF else []
+    ours = [str(ROOT / ".venv" / "bin"), str(Path(sys.executable).parent)]
+    return os.pathsep.join([*newest, *ours, os.environ.get("PATH", "")])
+
+
+def _advice(name: str) -> str:
+    if name == HUGGINGFACE_CLI:
+        return (
+            f"huggingface_hub {installed_version() or '(none)'} is installed, and only 0.34 to 0.36 bring it: "
+            "run make setup, or set UPLOADER=hf"
+        )
+    if name == HF:
+        return "run make setup UPLOADER=hf"
+    return f"set UPLOADER to {HUGGINGFACE_CLI}, {HF}, {LIBRARY}, or the path of a program"
+
+
+def _generation(program: str, found: str) -> Generation:
+    parsed = parse_version(found)
+    if generation := generation_of(parsed) if parsed else None:
+        return generation
+    raise UploadFailedError(
+        "", f"{program} is of huggingface_hub {found}, and only {HUB_VERSIONS} can upload: set UPLOADER to another"
+    )
+
+
+def _known_version(program: str, manifest_dir: Path) -> str:
+    """The version of a program, from memory where the file is the same as when it was asked."""
+    memory = manifest_dir / ".uploaders.json"
+    modified_ns = os.stat(program).st_mtime_ns
+    known = _read(memory)
+    if known.get(program, [None])[0] == modified_ns:
+        return str(known[program][1])
+    found = _ask(program)
+    make_private_folder(manifest_dir)
+    write_atomically(memory, json.dumps(known | {program: [modified_ns, found]}).encode() + b"\n")
+    return found
+
+
+def _read(memory: Path) -> dict[str, list[object]]:
+    try:
+        content = json.loads(memory.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {path: facts for path, facts in content.items() if len(facts) == 2} if isinstance(content, dict) else {}
+
+
+def _ask(program: str) -> str:
+    """The version that a program says it has. Raises UploadFailedError where it says none."""
+    given = {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "NO_COLOR": "1", "PATH": search_path()}
+    try:
+        asked = subprocess.run(
+            [program, "version"],
+            env=os.environ | given,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWER_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UploadFailedError("", f"{program} version: {error}: set UPLOADER to another") from error
+    if _STUB in asked.stdout + asked.stderr:
+        raise UploadFailedError("", f"{program} is a stub that no longer works: run make setup, or set UPLOADER=hf")
+    parsed = parse_version(asked.stdout) if asked.returncode == 0 else None
+    if parsed is None:
+        said = next(iter((asked.stderr + asked.stdout).split("\n")), "") or f"exit code {asked.returncode}"
+        raise UploadFailedError("", f"{program} version: {said}: is it an upload CLI? Set UPLOADER to another")
+    return ".".join(map(str, parsed))
