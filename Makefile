@@ -131,7 +131,7 @@ test: $(VENV)/dev $(READERS)/ready ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
 
 test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every other generation of the CLI
-	"$$WIKIDATA" -m pytest -m matrix --uploaders hf1 hf library $(PYTEST_FLAGS)
+	"$$WIKIDATA" -m pytest -m matrix --uploader=hf1 --uploader=hf $(PYTEST_FLAGS)
 
 test-hfd: $(VENV)/dev $(HF)/ready ## run the end-to-end tests against hfd, a Hub that is not ours; needs Go
 	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub hfd $(PYTEST_FLAGS)

@@ -34,13 +34,11 @@ _SETTINGS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--uploaders", nargs="+", choices=list(UPLOADERS), help="upload with these in the tests of the matrix"
-    )
+    parser.addoption("--uploader", action="append", choices=list(UPLOADERS), help="for the tests of the matrix")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    uploaders = metafunc.config.getoption("uploaders")
+    uploaders = metafunc.config.getoption("uploader")
     if uploaders and metafunc.definition.get_closest_marker("matrix"):
         metafunc.parametrize("uploader", uploaders, indirect=True)
 

@@ -175,6 +175,7 @@ def assert_healed(box: Box, hub: RunningHub) -> None:
     assert processes_of(box) == []
 
 
+@pytest.mark.matrix
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("roles", "lands"),
@@ -203,6 +204,7 @@ def test_whoever_is_killed_during_a_commit_a_rerun_heals(
         assert_healed(box, hub)
 
 
+@pytest.mark.matrix
 @pytest.mark.slow
 def test_files_that_had_arrived_before_a_kill_are_not_sent_again(box: Box, hub: RunningHub) -> None:
     fault = Fault("lfs_put", action="hang", skip=2)
@@ -213,6 +215,7 @@ def test_files_that_had_arrived_before_a_kill_are_not_sent_again(box: Box, hub: 
         assert_healed(box, hub)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],

@@ -19,10 +19,10 @@ ONE_TABLE = ("push", "--chunk", "3", "--table", "labels")
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub) -> Box:
+def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
     """Chunk 3 of three parts and four keys, one of them split, to be packed."""
     write_sample(tmp_path / "box", chunks={3: 3, 30: 1}, keys=4, rows=2, incomplete={30}, split_keys={"en"})
-    return Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": "packed"})
+    return Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": "packed", "UPLOADER": uploader})
 
 
 def rows_on_the_hub(hub: RunningHub, table: Table, chunk: int) -> dict[str, pl.DataFrame]:
@@ -49,6 +49,7 @@ def assert_packed(box: Box, hub: RunningHub, chunk: int, table: Table) -> None:
         assert there[key].equals(rows), (table, key)
 
 
+@pytest.mark.matrix
 def test_a_chunk_is_published_as_one_file_for_each_key(box: Box, hub: RunningHub) -> None:
     done = box.make("push", "CHUNK=3")
     assert done.returncode == 0, done.stderr
@@ -108,6 +109,7 @@ def test_a_file_that_was_meddled_with_on_the_hub_is_packed_and_uploaded_again(bo
     assert_packed(box, hub, 3, LABELS)
 
 
+@pytest.mark.matrix
 def test_a_fault_while_packed_files_are_uploaded_is_waited_out(box: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("commit", status=500), Fault("lfs_put", action="reset"))
     done = box.wikidata(*ONE_TABLE)

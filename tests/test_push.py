@@ -12,6 +12,7 @@ from wikidata.config import Table
 from wikidata.manifest import file_digest, manifest_path
 
 
+@pytest.mark.matrix
 def test_a_complete_chunk_is_published_and_raised_to_push(box: Box, hub: RunningHub) -> None:
     done = box.make("push", "CHUNK=3")
     assert done.returncode == 0, done.stderr
@@ -41,6 +42,7 @@ def test_an_incomplete_chunk_is_refused_and_nothing_happens(box: Box, hub: Runni
     assert box.wikidata("push", "--chunk", "30").returncode == 1
 
 
+@pytest.mark.matrix
 def test_one_table_is_pushed_alone_and_the_others_complete_the_chunk(box: Box, hub: RunningHub) -> None:
     assert box.make("push", "CHUNK=3", "TABLE=labels").returncode == 0
     assert_arrived(box, hub, 3, [Table.LABELS])
@@ -55,6 +57,7 @@ def test_one_table_is_pushed_alone_and_the_others_complete_the_chunk(box: Box, h
     assert len(box.logs()) == 5  # labels had arrived: no CLI was started for it again
 
 
+@pytest.mark.matrix
 def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningHub) -> None:
     assert box.make("push").returncode == 0
     commits = {table: hub.commits(REPOS[table]) for table in Table}
@@ -71,9 +74,10 @@ def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningH
     assert len(box.logs()) == 5
 
 
-def test_chunk_3_is_pushed_beside_chunk_30(tmp_path: Path, hub: RunningHub) -> None:
+@pytest.mark.matrix
+def test_chunk_3_is_pushed_beside_chunk_30(tmp_path: Path, hub: RunningHub, uploader: str) -> None:
     write_sample(tmp_path / "box", chunks={3: 2, 30: 2, 13: 1}, keys=3, rows=2)
-    box = Box(tmp_path / "box", hub.endpoint, hub.token)
+    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"UPLOADER": uploader})
     assert box.make("push", "CHUNK=3").returncode == 0
     assert_arrived(box, hub, 3)
     assert (box.steps(3), box.steps(30), box.steps(13)) == ({4}, {3}, {3})

@@ -42,6 +42,7 @@ def push(box: Box, chunk: int = 3, repos: dict[Table, str] | None = None) -> obj
     return push_chunk(chunk, box.root / "state", box.root / "results", repos or LABELS)
 
 
+@pytest.mark.matrix
 def test_one_call_pushes_a_chunk_and_returns_receipts(called: Box, hub: RunningHub) -> None:
     receipts = push_chunk(3, called.root / "state", called.root / "results", REPOS)
     assert_arrived(called, hub, 3)
@@ -86,6 +87,7 @@ def test_an_invalid_manifest(called: Box) -> None:
         push(called)
 
 
+@pytest.mark.matrix
 def test_a_failed_upload_has_the_table_and_the_tail_of_the_log(called: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("commit", status=403, times=None, message="Not for you."))
     with pytest.raises(UploadFailedError) as raised:
@@ -95,6 +97,7 @@ def test_a_failed_upload_has_the_table_and_the_tail_of_the_log(called: Box, hub:
     assert str(called.root / "logs" / "chunk_3") in str(raised.value)
 
 
+@pytest.mark.matrix
 def test_files_that_did_not_arrive(called: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("commit", action="delete_file"))
     with pytest.raises(NotArrivedError, match="lacks 1 of"):

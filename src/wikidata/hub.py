@@ -78,7 +78,7 @@ class Hub:
     """
 
     def __init__(self, patience: Patience) -> None:
-        disable_progress_bars("huggingface_hub.lfs_upload")
+        disable_progress_bars()
         limit_waiting(min(LONGEST_ANSWER_SECONDS, patience.settings.stall_minutes * 60))
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
         self._patience = patience

@@ -92,7 +92,9 @@ def _read(memory: Path) -> dict[str, list[object]]:
         content = json.loads(memory.read_bytes())
     except (OSError, ValueError):
         return {}
-    return {path: facts for path, facts in content.items() if len(facts) == 2} if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return {path: facts for path, facts in content.items() if isinstance(facts, list) and len(facts) == 2}
 
 
 def _ask(program: str) -> str:
