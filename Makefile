@@ -134,7 +134,7 @@ test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the en
 	"$$WIKIDATA" -m pytest -m matrix --uploader=hf1 --uploader=hf $(PYTEST_FLAGS)
 
 test-hfd: $(VENV)/dev $(HF)/ready ## run the end-to-end tests against hfd, a Hub that is not ours; needs Go
-	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub hfd $(PYTEST_FLAGS)
+	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
 	ruff check . && ruff format --check . && mypy && shellcheck .ci/run scripts/*.sh
@@ -142,7 +142,7 @@ lint: $(VENV)/dev ## run the linters and the type checker
 format: $(VENV)/dev ## format the code
 	ruff check --fix . && ruff format .
 
-lock: ## compile requirements/*.txt from pyproject.toml and readers.in
+lock: ## compile the lock files, requirements/*.txt
 	sh scripts/lock.sh
 
 # What a push runs for each repo: the upload CLI under the watcher, told by its environment what to upload. There is one
@@ -159,8 +159,8 @@ upload-folder:
 upload-by-library:
 	$(WATCH) "$$WIKIDATA" -m wikidata.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
 
-clean: ## remove the virtual environments and the demo
-	rm -rf $(VENV) $(HF) $(HF1) $(READERS) demo
+clean: ## remove the virtual environments, hfd and the demo
+	rm -rf $(VENV) $(HF) $(HF1) $(READERS) .hfd demo
 
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))

@@ -35,6 +35,7 @@ _SETTINGS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--uploader", action="append", choices=list(UPLOADERS), help="for the tests of the matrix")
+    parser.addoption("--hub", choices=["local", "hfd"], default="local", help="for the tests of a Hub that is not ours")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -58,8 +58,8 @@ class Fault:
     It strikes requests to `endpoint` (to `repo` only, where given): not the first `skip` ones, then every `every`th,
     and `times` times in all (None: for ever). With `lands` the request is carried out first and only its answer is
     replaced, so `Fault("commit", action="close", lands=True)` is the commit that lands but whose answer is lost.
-    STATUS answers `status` in the Hub's words, or with `message` and `code` (X-Error-Code), with `retry_after`
-    seconds where given, and repeats the Authorization header in the text if `echo_token`. DELETE_FILE and
+    STATUS answers `status` in the Hub's words, or with `message` and `code` (X-Error-Code; "" for none), with
+    `retry_after` seconds where given, and repeats the Authorization header in the text if `echo_token`. DELETE_FILE and
     REPLACE_FILE are for commits: `path` is a pattern as of fnmatch, and the first file it matches is meant.
     """
 

@@ -111,7 +111,7 @@ def _meddle(fault: Fault, hub: Hub, repo: str) -> None:
 def _faulty_response(fault: Fault, request: Request) -> Response:
     words = errors.in_the_hubs_words(fault.endpoint, fault.status)
     message = words.message if fault.message is None else fault.message
-    code = words.code if fault.code is None else Code(fault.code)
+    code = words.code if fault.code is None else Code(fault.code) if fault.code else None
     headers = retry_after(fault.retry_after)
     if fault.echo_token:
         message += f" (Authorization: {request.headers.get('authorization')})"
