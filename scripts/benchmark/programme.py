@@ -18,16 +18,27 @@ SHORT_RUNS = 7
 def contests(scale: Scale) -> list[Contest]:
     """All contests, in their order."""
     small, large = scale.small, scale.large
-    packed = pushes.ours(Layout.PACKED)
+    packed, packed_by_hf = pushes.ours(Layout.PACKED), pushes.ours(Layout.PACKED, "hf")
     return [
         Contest("cron", (Side("ours", processes.tick), Side("peer", processes.importing)), SHORT_RUNS),
         Contest("state", (Side("ours", processes.state), Side("peer", processes.state_by_polars)), SHORT_RUNS),
-        Contest("small", (Side("ours", pushing(small, pushes.ours())), Side("loop", pushing(small, pushes.loop)))),
+        Contest(
+            "small",
+            (
+                Side("ours", pushing(small, pushes.ours())),
+                Side("ours by hf", pushing(small, pushes.ours(uploader="hf"))),
+                Side("loop", pushing(small, pushes.loop)),
+                Side("hf loop", pushing(small, pushes.hf_loop)),
+            ),
+        ),
         Contest(
             "large",
             (
                 Side("ours", pushing(large, packed, twice=True)),
+                Side("ours by hf", pushing(large, packed_by_hf, twice=True)),
                 Side("loop", pushing(large, pushes.loop, twice=True)),
+                Side("hf loop", pushing(large, pushes.hf_loop, twice=True)),
+                Side("hf parallel", pushing(large, pushes.hf_parallel)),
                 Side("parallel", pushing(large, pushes.parallel), once=True),
                 Side("library", pushing(large, pushes.library), once=True),
             ),
@@ -62,7 +73,7 @@ def _grown(layout: Layout, is_grown: bool) -> str:
 
 def rows(scale: Scale) -> list[Row]:
     """The rows of the table, in their order."""
-    return [*_push_rows(scale), *_process_rows(scale), *_grown_rows(scale)]
+    return [*_push_rows(scale), *_hf_rows(scale), *_process_rows(scale), *_grown_rows(scale)]
 
 
 def _push_rows(scale: Scale) -> list[Row]:
@@ -81,6 +92,30 @@ def _push_rows(scale: Scale) -> list[Row]:
         Row("large", packed, "the same commands, all at once", peer="parallel", phase=FIRST),
         Row("large", packed, "upload_large_folder(), in a loop", peer="library", phase=FIRST),
         Row("latency", slow, the_loop, 0.05, peer="loop", phase=FIRST),
+    ]
+
+
+def _hf_rows(scale: Scale) -> list[Row]:
+    """Those with the newest CLI on either side."""
+    count = len(scale.tables)
+    the_loop, hf_loop = f"the loop of {count} × huggingface-cli", f"the loop of {count} × hf upload"
+    small, large = (f"push of {size.of(scale.tables)}" for size in (scale.small, scale.large))
+    packed, by_hf = f"{large}, packed", "UPLOADER=hf"
+    return [
+        Row("small", f"{small}, {by_hf}", the_loop, 0.05, ours="ours by hf", peer="loop", phase=FIRST),
+        Row("small", f"{small}, {by_hf}", hf_loop, ours="ours by hf", peer="hf loop", phase=FIRST),
+        Row("large", f"{packed}, {by_hf}", the_loop, ours="ours by hf", peer="loop", phase=FIRST),
+        Row("large", f"{packed}, {by_hf}", hf_loop, ours="ours by hf", peer="hf loop", phase=FIRST),
+        Row(
+            "large",
+            f"{packed}, {by_hf}",
+            f"{count} × hf upload, all at once",
+            0.8,
+            ours="ours by hf",
+            peer="hf parallel",
+            phase=FIRST,
+        ),
+        Row("large", f"second {packed}, {by_hf}", hf_loop, 0.5, ours="ours by hf", peer="hf loop", phase=SECOND),
     ]
 
 

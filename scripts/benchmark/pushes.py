@@ -16,10 +16,12 @@ from benchmark.scale import CHUNK, Scale, Size
 from benchmark.workshop import ContestError, Workshop, environment_of, run, write_chunk
 from localhub.faults import Latency
 from localhub.testing import RunningHub, running_hub
-from wikidata.config import HF_USER, Layout, Table, target_repos
+from wikidata.config import HF_USER, ROOT, Layout, Table, target_repos
 
 FIRST, SECOND = "first push", "second push"
 NO_LATENCY = Latency()
+HF = str(ROOT / ".venv-hf" / "bin" / "hf")
+"""The newest upload CLI, which `make bench` installs."""
 
 _LIBRARY = """
 import sys
@@ -46,13 +48,14 @@ class Task:
 Pusher = Callable[[Task], object]
 
 
-def ours(layout: Layout | None = None) -> Pusher:
+def ours(layout: Layout | None = None, uploader: str | None = None) -> Pusher:
     """What a user types."""
-    word = [f"LAYOUT={layout}"] if layout else []
+    words = [f"LAYOUT={layout}"] if layout else []
+    words += [f"UPLOADER={uploader}"] if uploader else []
 
     def push(task: Task) -> None:
         table = [f"TABLE={task.tables[0]}"] if len(task.tables) == 1 else []
-        run(["make", "push", f"CHUNK={CHUNK}", *word, *table], task.environment)
+        run(["make", "push", f"CHUNK={CHUNK}", *words, *table], task.environment)
 
     return push
 
@@ -65,8 +68,23 @@ def loop(task: Task) -> None:
 
 def parallel(task: Task) -> None:
     """The same commands, all at the same time."""
+    _at_once(_upload_by_cli, task)
+
+
+def hf_loop(task: Task) -> None:
+    """The same with the command of huggingface_hub 2.x."""
+    for upload in task.uploads:
+        _upload_by_hf(task, upload)
+
+
+def hf_parallel(task: Task) -> None:
+    """Those commands, all at the same time."""
+    _at_once(_upload_by_hf, task)
+
+
+def _at_once(upload: Callable[[Task, tuple[str, str]], object], task: Task) -> None:
     with ThreadPoolExecutor(len(task.uploads)) as pool:
-        list(pool.map(lambda upload: _upload_by_cli(task, upload), task.uploads))
+        list(pool.map(lambda each: upload(task, each), task.uploads))
 
 
 def library(task: Task) -> None:
@@ -77,6 +95,10 @@ def library(task: Task) -> None:
 
 def _upload_by_cli(task: Task, upload: tuple[str, str]) -> None:
     run(["huggingface-cli", "upload-large-folder", *upload, "--repo-type", "dataset"], task.environment)
+
+
+def _upload_by_hf(task: Task, upload: tuple[str, str]) -> None:
+    run([HF, "upload", *upload, ".", "--repo-type", "dataset"], task.environment)
 
 
 def pushing(size: Size, pusher: Pusher, latency: Latency = NO_LATENCY, *, twice: bool = False) -> Work:

@@ -53,7 +53,7 @@ class RunningHub:
     @property
     def environment(self) -> dict[str, str]:
         """What a client's environment needs to talk to this Hub."""
-        return {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token}
+        return {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token, "HF_HUB_DISABLE_XET": "1"}
 
     def counts(self) -> Counts:
         """What was asked since the start or the last `reset_counts`."""
