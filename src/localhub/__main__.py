@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     orgs = dict(_parse_org(org) for org in options.org)
-    settings = Settings(options.multipart_above, options.part_bytes)
+    settings = Settings(options.multipart_above, options.part_bytes, options.xet)
     quota = Quota(options.commits_per_hour) if options.commits_per_hour else None
     mischief = Mischief(Latency(options.latency, options.commit_latency), quota)
     try:
@@ -56,6 +56,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--exit-with-stdin", action="store_true", help="end when stdin is closed")
     add("--multipart-above", type=int, default=Settings.multipart_above_bytes, metavar="BYTES")
     add("--part-bytes", type=int, default=Settings.part_bytes, metavar="BYTES")
+    add("--xet", action="store_true", help="take in large files by Xet where the client can, as the Hub does")
     add("--latency", type=float, default=0.0, metavar="SECONDS", help="added to every request")
     add("--commit-latency", type=float, default=0.0, metavar="SECONDS", help="added to every commit")
     add("--commits-per-hour", type=int, metavar="N", help="a quota, as the Hub's 128 (default: none)")

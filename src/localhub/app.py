@@ -19,6 +19,10 @@ from localhub.routes import Call, find_call
 from localhub.state import Hub
 
 
+CONTENT = {(Endpoint.LFS_PUT, "PUT"), (Endpoint.XET_XORB, "POST")}
+"""The requests whose bodies are content."""
+
+
 class App:
     """One local Hub as an ASGI application; `drop` is set by the server that it runs in."""
 
@@ -70,7 +74,7 @@ class App:
     async def _answer(self, call: Call, request: Request) -> Response:
         is_commit = call.endpoint == Endpoint.COMMIT
         response = await self._refusing(partial(self._commit, call, request) if is_commit else call.answer)
-        if call.endpoint == Endpoint.LFS_PUT and request.method == "PUT" and response.status_code == 200:
+        if (call.endpoint, request.method) in CONTENT and response.status_code == 200:
             self.mischief.counts.add_upload(int(request.headers.get("content-length", "0")), call.repo)
         return response
 

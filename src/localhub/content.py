@@ -46,21 +46,21 @@ class Content:
         """Keep `content` and return its sha256."""
         sha256 = hashlib.sha256(content).hexdigest()
         if not self.has(sha256):
-            with self._temporary() as temporary:
+            with self.incoming() as temporary:
                 temporary.write_bytes(content)
-                self._keep(temporary, sha256)
+                self.keep(temporary, sha256)
         return sha256
 
     async def receive(self, chunks: AsyncIterator[bytes], sha256: str, size: int) -> None:
         """Keep a stream that must have this hash and size; raises RefusedError (400) where it has not."""
-        with self._temporary() as temporary:
+        with self.incoming() as temporary:
             received, size_bytes = await _write(chunks, temporary, hashlib.sha256)
             _check(received, size_bytes, sha256, size)
-            self._keep(temporary, sha256)
+            self.keep(temporary, sha256)
 
     async def receive_part(self, chunks: AsyncIterator[bytes], upload: str, number: int) -> str:
         """Keep part `number` of a multipart upload and return its ETag."""
-        with self._temporary() as temporary:
+        with self.incoming() as temporary:
             etag, _ = await _write(chunks, temporary, _md5)
             part = self._part(upload, number, etag)
             part.parent.mkdir(exist_ok=True)
@@ -77,7 +77,7 @@ class Content:
 
     def _join(self, parts: list[Path], sha256: str, size: int) -> None:
         digest = hashlib.sha256()
-        with self._temporary() as temporary:
+        with self.incoming() as temporary:
             with temporary.open("wb") as file:
                 for part in parts:
                     with part.open("rb") as piece:
@@ -85,13 +85,14 @@ class Content:
                             digest.update(chunk)
                             file.write(chunk)
             _check(digest.hexdigest(), temporary.stat().st_size, sha256, size)
-            self._keep(temporary, sha256)
+            self.keep(temporary, sha256)
 
     def _part(self, upload: str, number: int, etag: str) -> Path:
         return self._incoming / upload / f"{number}-{etag}"
 
     @contextmanager
-    def _temporary(self) -> Iterator[Path]:
+    def incoming(self) -> Iterator[Path]:
+        """A new file to write content to, for `keep` to rename; removed where that does not come to pass."""
         path = self._incoming / f"{next(self._names)}.tmp"
         try:
             yield path
@@ -99,7 +100,8 @@ class Content:
             path.unlink(missing_ok=True)
             raise
 
-    def _keep(self, temporary: Path, sha256: str) -> None:
+    def keep(self, temporary: Path, sha256: str) -> None:
+        """Give a file that was written the name of its content's sha256."""
         path = self.path(sha256)
         try:
             temporary.replace(path)

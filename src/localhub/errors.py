@@ -34,6 +34,7 @@ INVALID_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105
 NO_TOKEN = "Invalid username or password."  # noqa: S105
 FORBIDDEN_COMMIT = "Forbidden: pass `create_pr=1` as a query parameter to create a Pull Request"
 FORBIDDEN_LFS = "Authorization error."
+FORBIDDEN_XET = "Forbidden"
 COMMIT_HAPPENED = "A commit has happened since. Please refresh and try again."
 TOO_MANY_PARAMETERS = "too many parameters"
 INTERNAL_ERROR = "Internal Error - We're working hard to fix this as soon as possible!"

@@ -2,7 +2,7 @@
 
 The batch API is that of Git LFS; the parts follow the Hub's own extension, where the upload action's header holds
 `chunk_size` and one address per part number (huggingface_hub's `lfs.py`). Clients send no token to the addresses of
-an upload, so these are signed, as the Hub's are. Xet is never offered.
+an upload, so these are signed, as the Hub's are. With --xet, clients that can are sent to `localhub.xet`.
 """
 
 import hmac
@@ -21,6 +21,7 @@ from localhub.state import Hub
 from localhub.storage import Queries, insert_received
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
+XET = "xet"
 
 
 async def batch(hub: Hub, request: Request, name: str) -> Response:
@@ -30,6 +31,9 @@ async def batch(hub: Hub, request: Request, name: str) -> Response:
     if asked.get("operation") != "upload":
         raise RefusedError(422, "only uploads go through this local Hub's batch API")
     objects = asked["objects"]
+    if hub.cas and XET in asked.get("transfers", []):
+        answers = [{"oid": one["oid"], "size": one["size"], "authenticated": True} for one in objects]
+        return JSONResponse({"transfer": XET, "objects": answers}, media_type=MEDIA_TYPE)
     with hub.storage.reading() as queries:
         there = queries.received(repo, [one["oid"] for one in objects])
     base = f"{base_url(request)}/datasets/{name}.git/info/lfs/objects"

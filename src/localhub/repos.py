@@ -96,7 +96,7 @@ async def info(hub: Hub, request: Request, name: str, revision: str = "main") ->
     """GET /api/datasets/{repo}[/revision/{revision}]; with `expand`, only what is asked for."""
     asked = [key for name in ("expand", "expand[]") for key in request.query_params.getlist(name)]
     with hub.seeing(request, name, revision) as seen:
-        facts = _facts(seen)
+        facts = {**_facts(seen), "xetEnabled": hub.cas is not None}
         if unknown := [key for key in asked if key not in {*facts, "siblings"}]:
             raise RefusedError(400, f"Invalid expand: {', '.join(unknown)}")
         if asked:
@@ -122,7 +122,6 @@ def _facts(seen: Seen) -> dict[str, object]:
         "downloadsAllTime": 0,
         "likes": 0,
         "tags": [],
-        "xetEnabled": False,
     }
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localhub import lfs, reading, repos, viewer, writing
+from localhub import lfs, reading, repos, viewer, writing, xet
 from localhub.errors import RefusedError
 from localhub.faults import Endpoint
 from localhub.state import Hub
@@ -53,6 +53,8 @@ def find_call(hub: Hub, request: Request) -> Call:
             return Call(Endpoint.RESOLVE, repo, partial(reading.resolve, hub, request, repo, revision, "/".join(path)))
         case method, ["datasets", namespace, name, "info", "lfs", "objects", *rest] if name.endswith(".git"):
             return _find_lfs_call(hub, request, method, f"{namespace}/{name.removesuffix('.git')}", rest)
+        case method, [xet.PREFIX, place, *rest] if hub.cas:
+            return _find_xet_call(hub, request, method, place, rest)
     return Call(Endpoint.OTHER, None, _not_found)
 
 
@@ -73,6 +75,9 @@ def _find_api_call(hub: Hub, request: Request, method: str, repo: str, rest: lis
             return Call(Endpoint.PREUPLOAD, repo, partial(writing.preupload, hub, request, repo, revision))
         case "POST", ["commit", revision]:
             return Call(Endpoint.COMMIT, repo, partial(writing.make_commit, hub, request, repo, revision))
+        case "GET", ["xet-read-token" | "xet-write-token" as kind, revision]:
+            scope = kind.split("-")[1]
+            return Call(Endpoint.XET_TOKEN, repo, partial(xet.token, hub, request, repo, scope, revision))
     return Call(Endpoint.OTHER, repo, _not_found)
 
 
@@ -88,6 +93,20 @@ def _find_lfs_call(hub: Hub, request: Request, method: str, repo: str, rest: lis
             return Call(Endpoint.LFS_PUT, repo, partial(lfs.put_part, hub, request, repo, oid, number))
         case "POST", [oid, "complete"]:
             return Call(Endpoint.LFS_PUT, repo, partial(lfs.complete, hub, request, repo, oid))
+    return Call(Endpoint.OTHER, repo, _not_found)
+
+
+def _find_xet_call(hub: Hub, request: Request, method: str, place: str, rest: list[str]) -> Call:
+    repo = xet.repo_of(hub, request)
+    match method, rest:
+        case "POST", ["v1", "xorb-grants", _, _]:
+            return Call(Endpoint.XET_GRANT, repo, _not_found)
+        case "POST", ["v1", "xorbs", prefix, name]:
+            return Call(Endpoint.XET_XORB, repo, partial(xet.post_xorb, hub, request, place, prefix, name))
+        case "POST", ["v1" | "v2" as version, "shards"]:
+            return Call(Endpoint.XET_SHARD, repo, partial(xet.post_shard, hub, request, place, version))
+        case "GET", ["v1", "chunks", prefix, name]:
+            return Call(Endpoint.XET_CHUNK, repo, partial(xet.get_chunk, hub, request, place, prefix, name))
     return Call(Endpoint.OTHER, repo, _not_found)
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from localhub import errors
 from localhub.auth import Identity, default_tokens, parse_identity
+from localhub.cas import Cas
 from localhub.content import Content
 from localhub.storage import Queries, Repo, Revision, Storage, insert_token
 
@@ -20,10 +21,11 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Settings:
-    """LFS files above `multipart_above_bytes` are sent in parts of `part_bytes`."""
+    """LFS files above `multipart_above_bytes` are sent in parts of `part_bytes`; with `has_xet`, by Xet if possible."""
 
     multipart_above_bytes: int = 64 * MEBIBYTE
     part_bytes: int = 16 * MEBIBYTE
+    has_xet: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Hub:
     tokens: dict[str, Identity]
     settings: Settings = field(default_factory=Settings)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    cas: Cas | None = None
 
     def identify(self, request: Request) -> Identity | None:
         """Who asks; None for a stranger. Raises RefusedError (401) for a token that nobody has."""
@@ -102,4 +105,5 @@ def open_hub(root: Path, user: str, orgs: Mapping[str, str], settings: Settings)
     with storage.reading() as queries:
         stored = queries.tokens()
     tokens |= {token: parse_identity(json.loads(identity)) for token, identity in stored.items()}
-    return Hub(storage, Content(root), tokens, settings)
+    content = Content(root)
+    return Hub(storage, content, tokens, settings, cas=Cas(root, content) if settings.has_xet else None)

@@ -1,0 +1,148 @@
+"""The content-addressed store behind the Hub: takes in xorbs and shards, and puts files together from them.
+
+A file whose shard has come is put together at once and kept in the content store by its sha256, as one that came by
+LFS is, so that nothing else of the Hub needs to know of Xet. Xorbs are kept as they came, since later shards may name
+them again; so is what shards say of them, for those who ask whether a chunk is there.
+"""
+
+import asyncio
+import hashlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from localhub.content import Content
+from localhub.shards import Block, File, Shard, malformed, parse_block, shard_about
+from localhub.xorbs import LARGEST_BYTES, Chunk, count_bytes, find_chunks, unpack
+from localhub.xorbs import malformed as malformed_xorb
+
+
+class Cas:
+    """All xorbs, below one folder; `place` tells this store from others that were at the same address before.
+
+    Clients remember by address what a store has, and never ask again.
+    """
+
+    def __init__(self, root: Path, content: Content) -> None:
+        self._xorbs = root / "xet" / "xorbs"
+        self._blocks = root / "xet" / "blocks"
+        self._content = content
+        self._names = itertools.count()
+        for folder in (self._xorbs, self._blocks):
+            folder.mkdir(parents=True, exist_ok=True)
+        for left in self._xorbs.glob("*.tmp"):
+            left.unlink()
+        self.place = _remembered(root / "xet" / "place")
+        self._records_by_chunk: dict[str, bytes] = {}
+        for path in self._blocks.iterdir():
+            self._remember(parse_block(path.read_bytes())[0])
+
+    async def receive_xorb(self, name: str, stream: AsyncIterator[bytes]) -> bool:
+        """Keep a xorb; False where it was there already. Raises RefusedError (400) where it is not well formed."""
+        temporary = self._xorbs / f"{next(self._names)}.tmp"
+        try:
+            size_bytes = 0
+            with temporary.open("wb", buffering=0) as file:
+                async for piece in stream:
+                    size_bytes += file.write(piece)
+                    if size_bytes > LARGEST_BYTES:
+                        raise malformed_xorb(f"more than {LARGEST_BYTES} bytes")
+            await asyncio.to_thread(_check_xorb, temporary)
+            is_new = not self._xorb(name).exists()
+            temporary.replace(self._xorb(name))
+        finally:
+            temporary.unlink(missing_ok=True)
+        return is_new
+
+    def register(self, shard: Shard) -> list[tuple[str, int]]:
+        """Put the files of a shard together; returns sha256 and size of each. Raises RefusedError (400)."""
+        with ExitStack() as stack:
+            xorbs = _OpenXorbs(self._xorbs, stack)
+            for block in shard.blocks:
+                if len(xorbs.chunks(block.xorb)) != len(block.chunks):
+                    raise malformed(f"xorb {block.xorb} has other chunks")
+            received = [self._put_together(file, xorbs) for file in shard.files]
+        for block in shard.blocks:
+            temporary = self._xorbs / f"{next(self._names)}.tmp"
+            temporary.write_bytes(block.records)
+            temporary.replace(self._blocks / block.xorb)
+            self._remember(block)
+        return received
+
+    def about_chunk(self, chunk: str) -> bytes | None:
+        """A shard about the xorb that has a chunk; None where there is none."""
+        records = self._records_by_chunk.get(chunk)
+        return shard_about(records) if records else None
+
+    def _put_together(self, file: File, xorbs: "_OpenXorbs") -> tuple[str, int]:
+        if not file.sha256:
+            raise malformed(f"file {file.xet_hash} comes without its sha256")
+        digest = hashlib.sha256()
+        with self._content.incoming() as incoming, incoming.open("wb") as target:
+            for piece in xorbs.pieces(file):
+                digest.update(piece)
+                target.write(piece)
+            target.flush()
+            if digest.hexdigest() != file.sha256:
+                raise malformed(f"file {file.xet_hash} has the sha256 {digest.hexdigest()}, not {file.sha256}")
+            self._content.keep(incoming, file.sha256)
+        return file.sha256, file.size
+
+    def _remember(self, block: Block) -> None:
+        self._records_by_chunk |= dict.fromkeys(block.chunks, block.records)
+
+    def _xorb(self, name: str) -> Path:
+        return self._xorbs / name
+
+
+class _OpenXorbs:
+    """The xorbs that one shard names, each opened and looked through once."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._open: dict[str, tuple[mmap, list[Chunk]]] = {}
+
+    def chunks(self, name: str) -> list[Chunk]:
+        """The chunks of a xorb. Raises RefusedError (400) where there is no such xorb."""
+        return self._find(name)[1]
+
+    def pieces(self, file: File) -> Iterator[bytes]:
+        """The content of a file, chunk by chunk. Raises RefusedError (400)."""
+        for term in file.terms:
+            xorb, chunks = self._find(term.xorb)
+            wanted = chunks[term.first : term.end]
+            if len(wanted) != term.end - term.first or not wanted or count_bytes(wanted) != term.size:
+                raise malformed(f"file {file.xet_hash} names chunks that xorb {term.xorb} has not")
+            for chunk in wanted:
+                yield unpack(xorb, chunk)
+
+    def _find(self, name: str) -> tuple[mmap, list[Chunk]]:
+        if name not in self._open:
+            try:
+                opened = self._stack.enter_context(_mapped(self._folder / name))
+            except FileNotFoundError as error:
+                raise malformed(f"xorb {name} was never uploaded") from error
+            self._open[name] = opened, find_chunks(opened)
+        return self._open[name]
+
+
+def _mapped(path: Path) -> mmap:
+    with path.open("rb") as file:
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
+def _check_xorb(path: Path) -> None:
+    if not path.stat().st_size:
+        raise malformed_xorb("empty")
+    with _mapped(path) as xorb:
+        find_chunks(xorb)
+
+
+def _remembered(path: Path) -> str:
+    if not path.exists():
+        path.write_text(secrets.token_hex(4))
+    return path.read_text()
