@@ -114,13 +114,17 @@ def _records(data: bytes, position: int, count: int) -> Iterator[tuple[bytes, in
 
 
 def shard_about(records: bytes) -> bytes:
-    """The shard that tells of one xorb, as an answer to who asks for one of its chunks ("Global Deduplication")."""
+    """The shard that tells of one xorb, as an answer to who asks for one of its chunks ("Global Deduplication").
+
+    What the specification calls reserved in the footer is where three tables begin and how much is in them; hf_xet 1.8
+    takes the place of the first for the end of the section about xorbs.
+    """
     head = TAG + _number(VERSION) + _number(FOOTER_BYTES) + END
     body = head + records + END
     now = int(time.time())
-    offsets = _number(RECORD.size) + _number(len(head))
+    offsets = _number(RECORD.size) + _number(len(head)) + 3 * (_number(len(body)) + _number(0))
     times = _number(now) + _number(now + VALID_SECONDS)
-    footer = _number(FOOTER_VERSION) + offsets + bytes(48 + 32) + times + bytes(72) + _number(len(body))
+    footer = _number(FOOTER_VERSION) + offsets + bytes(32) + times + bytes(72) + _number(len(body))
     return body + footer
 
 

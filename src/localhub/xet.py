@@ -29,8 +29,9 @@ READ = "read"
 WRITE = "write"
 VALID_SECONDS = 900
 MARK = "xet_"
-ROOMS = {"xorbs": "default", "chunks": "default-merkledb"}
-"""What is kept under which prefix; the specification allows one for each."""
+XORB_PREFIXES = frozenset({"default"})
+CHUNK_PREFIXES = XORB_PREFIXES | {"default-merkledb"}
+"""The specification allows the second alone; hf_xet 1.8 asks with the first."""
 
 
 class Pass(NamedTuple):
@@ -63,7 +64,7 @@ def repo_of(hub: Hub, request: Request) -> str | None:
 async def post_xorb(hub: Hub, request: Request, place: str, prefix: str, name: str) -> Response:
     """POST of a xorb under its hash."""
     cas = _enter(hub, request, place, WRITE)
-    _check_name("xorbs", prefix, name)
+    _check_name(XORB_PREFIXES, prefix, name)
     return JSONResponse({"was_inserted": await cas.receive_xorb(name, request.stream())})
 
 
@@ -89,7 +90,7 @@ async def post_shard(hub: Hub, request: Request, place: str, version: str) -> Re
 async def get_chunk(hub: Hub, request: Request, place: str, prefix: str, name: str) -> Response:
     """GET whether a chunk is there already: a shard about the xorb that has it, or 404."""
     cas = _enter(hub, request, place, READ)
-    _check_name("chunks", prefix, name)
+    _check_name(CHUNK_PREFIXES, prefix, name)
     answer = cas.about_chunk(name)
     if answer is None:
         raise RefusedError(404, "Chunk not found")
@@ -114,8 +115,8 @@ def _enter(hub: Hub, request: Request, place: str, scope: str) -> Cas:
     return cas
 
 
-def _check_name(room: str, prefix: str, name: str) -> None:
-    if prefix != ROOMS[room] or not NAME.fullmatch(name):
+def _check_name(prefixes: frozenset[str], prefix: str, name: str) -> None:
+    if prefix not in prefixes or not NAME.fullmatch(name):
         raise RefusedError(400, f"Invalid hash: {prefix}/{name}")
 
 
