@@ -18,7 +18,6 @@ from localhub.repos import named_repo
 from localhub.routes import Call, find_call
 from localhub.state import Hub
 
-
 CONTENT = {(Endpoint.LFS_PUT, "PUT"), (Endpoint.XET_XORB, "POST")}
 """The requests whose bodies are content."""
 

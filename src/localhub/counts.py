@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Counts:
-    """Requests by class, the commits that landed, and the bytes of LFS content and xorbs that were taken in; in all, and by repo.
+    """Requests by class, the commits that landed, and the bytes of LFS content and xorbs taken in; in all, and by repo.
 
     `requests` has the names of `localhub.faults.Endpoint` as keys and 0 for what was not asked.
     """

@@ -29,11 +29,12 @@ class Endpoint(StrEnum):
     LFS_BATCH = "lfs_batch"
     LFS_PUT = "lfs_put"
     LFS_VERIFY = "lfs_verify"
-    XET_TOKEN = "xet_token"
+    XET_TOKEN = "xet_token"  # noqa: S105
     XET_GRANT = "xet_grant"
     XET_XORB = "xet_xorb"
     XET_SHARD = "xet_shard"
     XET_CHUNK = "xet_chunk"
+    XET_TELEMETRY = "xet_telemetry"
     COMMIT = "commit"
     TREE = "tree"
     PATHS_INFO = "paths_info"

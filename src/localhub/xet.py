@@ -97,6 +97,11 @@ async def get_chunk(hub: Hub, request: Request, place: str, prefix: str, name: s
     return Response(answer, media_type="application/octet-stream")
 
 
+async def take_telemetry() -> Response:
+    """POST /v1/telemetry: what hf_xet 1.8 tells of an upload when it ends, at the root of the store's host."""
+    return Response(status_code=204)
+
+
 def _cas(hub: Hub) -> Cas:
     if hub.cas is None:
         raise RefusedError(404, "this local Hub has no Xet")
