@@ -53,9 +53,9 @@ def find_call(hub: Hub, request: Request) -> Call:
             return Call(Endpoint.RESOLVE, repo, partial(reading.resolve, hub, request, repo, revision, "/".join(path)))
         case method, ["datasets", namespace, name, "info", "lfs", "objects", *rest] if name.endswith(".git"):
             return _find_lfs_call(hub, request, method, f"{namespace}/{name.removesuffix('.git')}", rest)
-        case "POST", ["v1", "telemetry"] if hub.cas:
+        case "POST", ["v1", "telemetry"]:
             return Call(Endpoint.XET_TELEMETRY, xet.repo_of(hub, request), xet.take_telemetry)
-        case method, [xet.PREFIX, place, *rest] if hub.cas:
+        case method, [xet.PREFIX, place, *rest]:
             return _find_xet_call(hub, request, method, place, rest)
     return Call(Endpoint.OTHER, None, _not_found)
 
