@@ -58,6 +58,7 @@ def ask(hub: RunningHub, endpoint: Endpoint, repo: str, timeout: float = 30) -> 
         Endpoint.XET_TOKEN: ("GET", f"{api}/xet-write-token/main", None),
         Endpoint.XET_GRANT: ("POST", f"/_xet/x/v1/xorb-grants/default/{'0' * 64}", "{}"),
         Endpoint.XET_XORB: ("POST", f"/_xet/x/v1/xorbs/default/{'0' * 64}", "content"),
+        Endpoint.XET_SETTLE: ("POST", f"/_xet/x/v1/xorb-commits/default/{'0' * 64}/grant/x", ""),
         Endpoint.XET_SHARD: ("POST", "/_xet/x/v2/shards", "content"),
         Endpoint.XET_CHUNK: ("GET", f"/_xet/x/v1/chunks/default/{'0' * 64}", None),
         Endpoint.XET_TELEMETRY: ("POST", "/v1/telemetry", "{}"),

@@ -18,7 +18,7 @@ from localhub.repos import named_repo
 from localhub.routes import Call, find_call
 from localhub.state import Hub
 
-CONTENT = {(Endpoint.LFS_PUT, "PUT"), (Endpoint.XET_XORB, "POST")}
+CONTENT = {(Endpoint.LFS_PUT, "PUT"), (Endpoint.XET_XORB, "POST"), (Endpoint.XET_XORB, "PUT")}
 """The requests whose bodies are content."""
 
 

@@ -15,6 +15,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from localhub.content import Content
+from localhub.errors import RefusedError
 from localhub.shards import Block, File, Shard, malformed, parse_block, shard_about
 from localhub.xorbs import LARGEST_BYTES, Chunk, count_bytes, find_chunks, unpack
 from localhub.xorbs import malformed as malformed_xorb
@@ -40,8 +41,17 @@ class Cas:
         for path in self._blocks.iterdir():
             self._remember(parse_block(path.read_bytes())[0])
 
-    async def receive_xorb(self, name: str, stream: AsyncIterator[bytes]) -> bool:
-        """Keep a xorb; False where it was there already. Raises RefusedError (400) where it is not well formed."""
+    def has_xorb(self, name: str) -> bool:
+        """Whether a xorb is there."""
+        return (self._xorbs / name).exists()
+
+    async def receive(self, name: str, upload: str, stream: AsyncIterator[bytes]) -> bool:
+        """Take in a xorb, for `settle` to keep; False where this upload was taken in before.
+
+        Raises RefusedError (400) where it is too large.
+        """
+        if self._incoming(name, upload).exists():
+            return False
         temporary = self._xorbs / f"{next(self._names)}.tmp"
         try:
             size_bytes = 0
@@ -50,11 +60,25 @@ class Cas:
                     size_bytes += file.write(piece)
                     if size_bytes > LARGEST_BYTES:
                         raise malformed_xorb(f"more than {LARGEST_BYTES} bytes")
-            await asyncio.to_thread(_check_xorb, temporary)
-            is_new = not self._xorb(name).exists()
-            temporary.replace(self._xorb(name))
+            temporary.replace(self._incoming(name, upload))
         finally:
             temporary.unlink(missing_ok=True)
+        return True
+
+    async def settle(self, name: str, upload: str) -> bool:
+        """Keep a xorb that was taken in; False where there was one already.
+
+        Raises RefusedError: 404 where none was taken in, 400 where it is not well formed.
+        """
+        incoming = self._incoming(name, upload)
+        if not incoming.exists():
+            raise RefusedError(404, f"nothing was sent for {upload}")
+        try:
+            await asyncio.to_thread(_check_xorb, incoming)
+            is_new = not self.has_xorb(name)
+            incoming.replace(self._xorbs / name)
+        finally:
+            incoming.unlink(missing_ok=True)
         return is_new
 
     def register(self, shard: Shard) -> list[tuple[str, int]]:
@@ -94,8 +118,8 @@ class Cas:
     def _remember(self, block: Block) -> None:
         self._records_by_chunk |= dict.fromkeys(block.chunks, block.records)
 
-    def _xorb(self, name: str) -> Path:
-        return self._xorbs / name
+    def _incoming(self, name: str, upload: str) -> Path:
+        return self._xorbs / f"{name}-{upload}.tmp"
 
 
 class _OpenXorbs:

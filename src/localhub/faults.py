@@ -32,6 +32,7 @@ class Endpoint(StrEnum):
     XET_TOKEN = "xet_token"  # noqa: S105
     XET_GRANT = "xet_grant"
     XET_XORB = "xet_xorb"
+    XET_SETTLE = "xet_settle"
     XET_SHARD = "xet_shard"
     XET_CHUNK = "xet_chunk"
     XET_TELEMETRY = "xet_telemetry"

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localhub import lfs, reading, repos, viewer, writing, xet
+from localhub import grants, lfs, reading, repos, viewer, writing, xet
 from localhub.errors import RefusedError
 from localhub.faults import Endpoint
 from localhub.state import Hub
@@ -101,8 +101,13 @@ def _find_lfs_call(hub: Hub, request: Request, method: str, repo: str, rest: lis
 def _find_xet_call(hub: Hub, request: Request, method: str, place: str, rest: list[str]) -> Call:
     repo = xet.repo_of(hub, request)
     match method, rest:
-        case "POST", ["v1", "xorb-grants", _, _]:
-            return Call(Endpoint.XET_GRANT, repo, _not_found)
+        case "POST", ["v1", "xorb-grants", prefix, name]:
+            return Call(Endpoint.XET_GRANT, repo, partial(grants.give, hub, request, place, prefix, name))
+        case "PUT", ["uploads", name, grant]:
+            repo = request.query_params.get("repo")
+            return Call(Endpoint.XET_XORB, repo, partial(grants.put, hub, request, place, name, grant))
+        case "POST", ["v1", "xorb-commits", prefix, name, "grant", grant]:
+            return Call(Endpoint.XET_SETTLE, repo, partial(grants.settle, hub, request, place, prefix, name, grant))
         case "POST", ["v1", "xorbs", prefix, name]:
             return Call(Endpoint.XET_XORB, repo, partial(xet.post_xorb, hub, request, place, prefix, name))
         case "POST", ["v1" | "v2" as version, "shards"]:

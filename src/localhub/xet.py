@@ -1,14 +1,14 @@
 """Xet: the tokens that the Hub hands out, and the store that they open (huggingface.co/docs/xet/api, …/auth).
 
 The store is below /_xet/ of this same server. Its tokens are signed, and name one repo, what may be done, and until
-when; so the store asks nobody who the sender is. Uploading to grants, which hf_xet 1.8 tries first, is not offered:
-it takes the 404 for an answer and sends xorbs to the store itself.
+when; so the store asks nobody who the sender is.
 """
 
 import asyncio
 import base64
 import hmac
 import json
+import secrets
 import time
 from typing import NamedTuple
 
@@ -47,9 +47,10 @@ async def token(hub: Hub, request: Request, name: str, scope: str, revision: str
     if scope == WRITE:
         hub.writer(request, name, errors.FORBIDDEN_XET)
     with hub.seeing(request, name, revision):
-        cas = _cas(hub)
+        if hub.cas is None:
+            raise RefusedError(404, "this local Hub has no Xet")
+        address = f"{base_url(request)}/{PREFIX}/{hub.cas.place}"
     expires = int(time.time()) + VALID_SECONDS
-    address = f"{base_url(request)}/{PREFIX}/{cas.place}"
     access_token = _seal(hub, Pass(name, scope, expires))
     headers = {"X-Xet-Cas-Url": address, "X-Xet-Access-Token": access_token, "X-Xet-Token-Expiration": str(expires)}
     return JSONResponse({"casUrl": address, "accessToken": access_token, "exp": expires}, headers=headers)
@@ -62,15 +63,17 @@ def repo_of(hub: Hub, request: Request) -> str | None:
 
 
 async def post_xorb(hub: Hub, request: Request, place: str, prefix: str, name: str) -> Response:
-    """POST of a xorb under its hash."""
-    cas = _enter(hub, request, place, WRITE)
-    _check_name(XORB_PREFIXES, prefix, name)
-    return JSONResponse({"was_inserted": await cas.receive_xorb(name, request.stream())})
+    """POST of a xorb under its hash, where no grant was given for it."""
+    cas = enter(hub, request, place, WRITE)
+    check_name(XORB_PREFIXES, prefix, name)
+    upload = secrets.token_hex(8)
+    await cas.receive(name, upload, request.stream())
+    return JSONResponse({"was_inserted": await cas.settle(name, upload)})
 
 
 async def post_shard(hub: Hub, request: Request, place: str, version: str) -> Response:
     """POST of a shard: from here on its files are there, and can be committed to the repo."""
-    cas = _enter(hub, request, place, WRITE)
+    cas = enter(hub, request, place, WRITE)
     name = repo_of(hub, request) or ""
     shard = parse_shard(await request.body())
     received = await asyncio.to_thread(cas.register, shard)
@@ -89,8 +92,8 @@ async def post_shard(hub: Hub, request: Request, place: str, version: str) -> Re
 
 async def get_chunk(hub: Hub, request: Request, place: str, prefix: str, name: str) -> Response:
     """GET whether a chunk is there already: a shard about the xorb that has it, or 404."""
-    cas = _enter(hub, request, place, READ)
-    _check_name(CHUNK_PREFIXES, prefix, name)
+    cas = enter(hub, request, place, READ)
+    check_name(CHUNK_PREFIXES, prefix, name)
     answer = cas.about_chunk(name)
     if answer is None:
         raise RefusedError(404, "Chunk not found")
@@ -102,25 +105,25 @@ async def take_telemetry() -> Response:
     return Response(status_code=204)
 
 
-def _cas(hub: Hub) -> Cas:
-    if hub.cas is None:
-        raise RefusedError(404, "this local Hub has no Xet")
+def find_cas(hub: Hub, place: str) -> Cas:
+    """The store that is at a place. Raises RefusedError (404)."""
+    if hub.cas is None or hub.cas.place != place:
+        raise RefusedError(404, "the store of another local Hub was here")
     return hub.cas
 
 
-def _enter(hub: Hub, request: Request, place: str, scope: str) -> Cas:
+def enter(hub: Hub, request: Request, place: str, scope: str) -> Cas:
+    """The store, for who has a token of this scope. Raises RefusedError (401, 403, 404)."""
     found = _open(hub, request)
     if found is None or found.expires <= time.time():
         raise errors.unknown_token()
     if scope == WRITE and found.scope != WRITE:
         raise RefusedError(403, "a token of scope write is needed")
-    cas = _cas(hub)
-    if place != cas.place:
-        raise RefusedError(404, "another local Hub was here before")
-    return cas
+    return find_cas(hub, place)
 
 
-def _check_name(prefixes: frozenset[str], prefix: str, name: str) -> None:
+def check_name(prefixes: frozenset[str], prefix: str, name: str) -> None:
+    """Raises RefusedError (400) for what is no hash, or has another prefix."""
     if prefix not in prefixes or not NAME.fullmatch(name):
         raise RefusedError(400, f"Invalid hash: {prefix}/{name}")
 
