@@ -1,9 +1,9 @@
 """A Hugging Face Hub on localhost, for the demo, the tests and the benchmarks.
 
 It answers the requests that the unmodified clients of huggingface_hub 0.36 send for dataset repos, and those of the
-readers in requirements/readers.txt, which use 2.x; takes in large files by LFS, or by Xet where it is told to; keeps content by sha256 and every revision of every tree on disk;
-and misbehaves on command. It binds 127.0.0.1 only and its tokens are no secrets. `python -m localhub --root FOLDER`
-runs it; `localhub.testing.running_hub(FOLDER)` does in a test.
+readers in requirements/readers.txt, which use 2.x; takes in large files by LFS or, with --xet, by Xet; keeps content
+by sha256 and every revision of every tree on disk; and misbehaves on command. It binds 127.0.0.1 only and its tokens
+are no secrets. `python -m localhub --root FOLDER` runs it; `localhub.testing.running_hub(FOLDER)` does in a test.
 
     app ──► routes ──► repos, reading, writing, lfs ──► commits ──► storage (sqlite), content (files by sha256)
      │         │                   └──► cards ◄────────────┴──────► trees                     ▲
@@ -11,7 +11,7 @@ runs it; `localhub.testing.running_hub(FOLDER)` does in a test.
      └────► faults, control             └─────────────────────────────────────────────────────┘
 
 Wherever a module says "as the Hub", the source is huggingface_hub 0.36.2 (what its clients send, read and react to),
-the public documents at huggingface.co/docs/hub, or error texts quoted in the named issue threads.
+the public documents at huggingface.co/docs/hub and …/docs/xet, or error texts quoted in the named issue threads.
 """
 
 DEFAULT_USER = "permutans"
