@@ -15,7 +15,7 @@ from test_localhub import ask, commit_lines
 from localhub.errors import RefusedError
 from localhub.shards import END, HAS_SHA256, RECORD, TAG, parse_shard
 from localhub.testing import RunningHub, running_hub
-from localhub.xorbs import HEADER_BYTES, LARGEST_CHUNK_BYTES, find_chunks, ungroup, unpack
+from localhub.xorbs import HEADER_BYTES, LARGEST_BYTES, LARGEST_CHUNK_BYTES, find_chunks, ungroup, unpack
 
 XORB = "1" * 64
 
@@ -137,7 +137,13 @@ def test_a_grant_is_for_one_xorb_and_used_once(hub: RunningHub, repo: str) -> No
     assert send(hub, repo, settled, b"").json() == {"was_inserted": True}
     assert send(hub, repo, settled, b"").status_code == 404
     assert send(hub, repo, f"v1/xorb-grants/default/{name}", asked).status_code == 200
-    assert send(hub, repo, f"v1/xorb-grants/default/{'5' * 64}", b'{"length": 0}').status_code == 400
+
+
+def test_a_grant_is_given_for_the_largest_xorb(hub: RunningHub, repo: str) -> None:
+    whole = (64 << 20) + 8192 * HEADER_BYTES
+    for length, status in ((whole, 201), (LARGEST_BYTES + 1, 400), (0, 400), ("1", 400)):
+        asked = json.dumps({"length": length}).encode()
+        assert send(hub, repo, f"v1/xorb-grants/default/{'6' * 64}", asked).status_code == status
 
 
 @pytest.mark.parametrize(
