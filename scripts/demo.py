@@ -29,7 +29,7 @@ def main() -> int:
     say(f"The pipeline's output is in {os.path.relpath(data)}: chunk {CHUNK} is complete, chunk 30 is not.")
     with running_hub(DEMO / "hub") as hub:
         say(f"A Hub on localhost: {hub.endpoint}")
-        environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": hub.token, "HF_USER": HF_USER}
+        environment = {**os.environ, **hub.environment, "HF_USER": HF_USER}
         environment |= {name: str(data / folder) for name, folder in FOLDERS.items()}
         environment["HF_HOME"] = str(DEMO / "hf-home")
         due = due_chunks(get_all_state(data / "state"))

@@ -142,7 +142,7 @@ def test_what_another_hub_had_at_the_same_address_is_sent_again(tmp_path: Path) 
 
 def test_a_push_arrives_by_xet(hub: RunningHub, tmp_path: Path) -> None:
     write_sample(tmp_path / "box", chunks={3: 2}, keys=3, rows=2)
-    box = Box(tmp_path / "box", hub.endpoint, hub.token)
+    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"HF_HUB_DISABLE_XET": ""})
     result = box.wikidata("push", "--chunk", "3")
     assert result.returncode == 0, result.stderr
     assert_arrived(box, hub, 3)

@@ -49,7 +49,8 @@ class Server(uvicorn.Server):
         endpoint = f"http://{ADDRESS}:{port}"
         if self._ready_file:
             _write_ready_file(self._ready_file, endpoint)
-        sys.stdout.write(f"export HF_ENDPOINT={endpoint}\nexport HF_TOKEN={WRITE_TOKEN}\n")
+        xet = "" if self._app.hub.cas else "export HF_HUB_DISABLE_XET=1\n"
+        sys.stdout.write(f"export HF_ENDPOINT={endpoint}\nexport HF_TOKEN={WRITE_TOKEN}\n{xet}")
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

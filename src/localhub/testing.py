@@ -49,11 +49,13 @@ class RunningHub:
     user: str = DEFAULT_USER
     token: str = WRITE_TOKEN
     read_token: str = READ_TOKEN
+    has_xet: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
         """What a client's environment needs to talk to this Hub."""
-        return {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token, "HF_HUB_DISABLE_XET": "1"}
+        xet = {} if self.has_xet else {"HF_HUB_DISABLE_XET": "1"}
+        return {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token} | xet
 
     def counts(self) -> Counts:
         """What was asked since the start or the last `reset_counts`."""
@@ -166,7 +168,7 @@ def running_hub(
     process = subprocess.Popen(
         [*command, "--exit-with-stdin", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    hub = RunningHub(_endpoint_of(process), process, user)
+    hub = RunningHub(_endpoint_of(process), process, user, has_xet="--xet" in arguments)
     try:
         yield hub
     finally:
