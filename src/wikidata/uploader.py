@@ -116,6 +116,7 @@ def _ask(program: str) -> str:
         raise UploadFailedError("", f"{program} is a stub that no longer works: run make setup, or set UPLOADER=hf")
     parsed = parse_version(asked.stdout) if asked.returncode == 0 else None
     if parsed is None:
-        said = next(iter((asked.stderr + asked.stdout).split("\n")), "") or f"exit code {asked.returncode}"
+        lines = (asked.stdout + asked.stderr).strip().splitlines()
+        said = lines[-1] if lines else f"exit code {asked.returncode}"
         raise UploadFailedError("", f"{program} version: {said}: is it an upload CLI? Set UPLOADER to another")
     return ".".join(map(str, parsed))
