@@ -24,7 +24,7 @@ from wikidata.config import target_repos
 
 CLI = Path(sys.executable).with_name("huggingface-cli")
 SOON = {"HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms", "HF_XET_CLIENT_RETRY_MAX_DURATION": "50ms"}
-"""hf_xet waits up to 3 s before its second try, and up to twice as long before each of four more."""
+"""hf_xet waits up to 3, 9, 27, 81 and 243 s before its five further tries."""
 FOLDERS = (f"folder-{number}" for number in count())
 SEEDS = count(1)
 
