@@ -61,6 +61,8 @@ def ask(hub: RunningHub, endpoint: Endpoint, repo: str, timeout: float = 30) -> 
         Endpoint.XET_SETTLE: ("POST", f"/_xet/x/v1/xorb-commits/default/{'0' * 64}/grant/x", ""),
         Endpoint.XET_SHARD: ("POST", "/_xet/x/v2/shards", "content"),
         Endpoint.XET_CHUNK: ("GET", f"/_xet/x/v1/chunks/default/{'0' * 64}", None),
+        Endpoint.XET_FILE: ("GET", f"/_xet/x/v2/reconstructions/{'0' * 64}", None),
+        Endpoint.XET_BYTES: ("GET", f"/_xet/x/xorbs/{'0' * 64}", None),
         Endpoint.XET_TELEMETRY: ("POST", "/v1/telemetry", "{}"),
         Endpoint.COMMIT: ("POST", f"{api}/commit/main", '{"key": "header", "value": {"summary": "x"}}'),
         Endpoint.TREE: ("GET", f"{api}/tree/main", None),

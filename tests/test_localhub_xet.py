@@ -85,9 +85,7 @@ def assert_all_there(hub: RunningHub, repo: str, contents: Mapping[str, bytes]) 
     assert set(files) == {*contents, ".gitattributes"}
     for path, content in contents.items():
         assert files[path] == (len(content), hashlib.sha256(content).hexdigest())
-        served = ask(hub, "GET", f"/datasets/{repo}/resolve/main/{path}")
-        assert served.content == content
-        assert not [header for header in served.headers if header.lower().startswith("x-xet")]
+        assert ask(hub, "GET", f"/datasets/{repo}/resolve/main/{path}").content == content
 
 
 def test_what_the_library_uploads_by_xet_arrives(api: HfApi, hub: RunningHub, repo: str, tmp_path: Path) -> None:
@@ -107,6 +105,17 @@ def test_what_the_cli_uploads_by_xet_arrives(hub: RunningHub, tmp_path: Path) ->
     push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
     assert_all_there(hub, repo, contents)
     assert hub.counts().of(repo).requests[Endpoint.LFS_PUT] == 0
+
+
+def test_what_came_by_xet_is_read_by_xet(hub: RunningHub, repo: str, api: HfApi, tmp_path: Path) -> None:
+    contents = some_contents()
+    push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
+    hub.reset_counts()
+    folder = Path(api.snapshot_download(repo, repo_type="dataset", local_dir=tmp_path / "read"))
+    assert {path: (folder / path).read_bytes() for path in contents} == contents
+    counts = hub.counts().of(repo)
+    assert counts.requests[Endpoint.XET_FILE] == len(contents) - 1
+    assert counts.requests[Endpoint.XET_BYTES] >= 1
 
 
 def test_what_is_there_is_not_sent_again(hub: RunningHub, tmp_path: Path) -> None:

@@ -165,6 +165,42 @@ def test_a_shard_that_does_not_hold_is_refused(
     assert (answer.status_code, reason in answer.json()["error"]) == (400, True)
 
 
+def read(url: str, headers: dict[str, str], name: str, first: int, last: int) -> bytes:
+    """A range of a file, put together as clients do it."""
+    asked = {**headers, "Range": f"bytes={first}-{last}"}
+    made = requests.get(f"{url}/v2/reconstructions/{name}", headers=asked, timeout=30).json()
+    content = b""
+    for term in made["terms"]:
+        fetch = next(one for one in made["xorbs"][term["hash"]] if one["ranges"][0]["chunks"] == term["range"])
+        span = fetch["ranges"][0]["bytes"]
+        part = requests.get(fetch["url"], headers={"Range": f"bytes={span['start']}-{span['end']}"}, timeout=30).content
+        piece = b"".join(unpack(part, chunk) for chunk in find_chunks(part))
+        assert len(piece) == term["unpacked_length"]
+        content += piece
+    return content[made["offset_into_first_range"] :][: last - first + 1]
+
+
+def test_any_range_of_a_file_can_be_read(hub: RunningHub, repo: str) -> None:
+    xorbs = {"7" * 64: (b"abc", b"defgh", b"i"), "8" * 64: (b"jklm", b"nopqrst")}
+    for name, chunks in xorbs.items():
+        assert send(hub, repo, f"v1/xorbs/default/{name}", packed(*chunks)).status_code == 200
+    content = b"defghijklmnopqrst"
+    terms = (("7" * 64, 6, 1, 3), ("8" * 64, 11, 0, 2))
+    records = [RECORD.pack(b"\x08" * 32, HAS_SHA256, 2, 0, 0)]
+    records += [RECORD.pack(digest(xorb), 0, size, start, end) for xorb, size, start, end in terms]
+    records += [RECORD.pack(digest(hashlib.sha256(content).hexdigest()), 0, 0, 0, 0)]
+    body = TAG + struct.pack("<QQ", 2, 0) + b"".join(records) + END + END
+    assert send(hub, repo, "v1/shards", body).status_code == 200
+    url, headers = store(hub, repo, "read")
+    for first in range(len(content)):
+        for last in range(first, len(content), 3):
+            assert read(url, headers, "08" * 32, first, last) == content[first : last + 1]
+    beyond = {**headers, "Range": "bytes=17-"}
+    assert requests.get(f"{url}/v2/reconstructions/{'08' * 32}", headers=beyond, timeout=30).status_code == 416
+    assert requests.get(f"{url}/v2/reconstructions/{'09' * 32}", headers=headers, timeout=30).status_code == 404
+    assert requests.get(f"{url}/xorbs/{'7' * 64}", timeout=30).status_code == 403
+
+
 @given(st.integers(0, 300))
 def test_a_shard_that_ends_too_early_is_refused(length: int) -> None:
     whole = shard(b"abc")

@@ -7,8 +7,8 @@ are no secrets. `python -m localhub --root FOLDER` runs it; `localhub.testing.ru
 
     app ──► routes ──► repos, reading, writing, lfs ──► commits ──► storage (sqlite), content (files by sha256)
      │         │                   └──► cards ◄────────────┴──────► trees                     ▲
-     │         └─────► xet, grants ──► cas ──► xorbs, shards           (with --xet)           │
-     └────► faults, control             └─────────────────────────────────────────────────────┘
+     │         └─────► xet, grants, reconstruction ──► cas ──► xorbs, shards   (with --xet)   │
+     └────► faults, control                           └───────────────────────────────────────┘
 
 Wherever a module says "as the Hub", the source is huggingface_hub 0.36.2 (what its clients send, read and react to),
 the public documents at huggingface.co/docs/hub and …/docs/xet, or error texts quoted in the named issue threads.

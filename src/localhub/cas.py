@@ -16,7 +16,7 @@ from pathlib import Path
 
 from localhub.content import Content
 from localhub.errors import RefusedError
-from localhub.shards import Block, File, Shard, malformed, parse_block, shard_about
+from localhub.shards import Block, File, Shard, malformed, parse_block, parse_file, shard_about
 from localhub.xorbs import LARGEST_BYTES, Chunk, count_bytes, find_chunks, unpack
 from localhub.xorbs import malformed as malformed_xorb
 
@@ -30,9 +30,11 @@ class Cas:
     def __init__(self, root: Path, content: Content) -> None:
         self._xorbs = root / "xet" / "xorbs"
         self._blocks = root / "xet" / "blocks"
+        self._files = root / "xet" / "files"
+        self._hashes = root / "xet" / "hashes"
         self._content = content
         self._names = itertools.count()
-        for folder in (self._xorbs, self._blocks):
+        for folder in (self._xorbs, self._blocks, self._files, self._hashes):
             folder.mkdir(parents=True, exist_ok=True)
         for left in self._xorbs.glob("*.tmp"):
             left.unlink()
@@ -90,11 +92,31 @@ class Cas:
                     raise malformed(f"xorb {block.xorb} has other chunks")
             received = [self._put_together(file, xorbs) for file in shard.files]
         for block in shard.blocks:
-            temporary = self._xorbs / f"{next(self._names)}.tmp"
-            temporary.write_bytes(block.records)
-            temporary.replace(self._blocks / block.xorb)
+            self._write(self._blocks / block.xorb, block.records)
             self._remember(block)
+        for file in shard.files:
+            self._write(self._files / file.xet_hash, file.records)
+            self._write(self._hashes / file.sha256, file.xet_hash.encode())
         return received
+
+    def xet_hash(self, sha256: str) -> str | None:
+        """The hash by which clients ask for content that came by Xet; None for other content."""
+        path = self._hashes / sha256
+        return path.read_text() if path.exists() else None
+
+    def file(self, xet_hash: str) -> File | None:
+        """What a file is made of; None where there is none."""
+        path = self._files / xet_hash
+        return parse_file(path.read_bytes())[0] if path.exists() else None
+
+    def xorb_path(self, name: str) -> Path:
+        """Where a xorb is, as it came."""
+        return self._xorbs / name
+
+    def chunks(self, name: str) -> list[Chunk]:
+        """The chunks of a xorb, in order."""
+        with _mapped(self._xorbs / name) as xorb:
+            return find_chunks(xorb)
 
     def about_chunk(self, chunk: str) -> bytes | None:
         """A shard about the xorb that has a chunk; None where there is none."""
@@ -117,6 +139,11 @@ class Cas:
 
     def _remember(self, block: Block) -> None:
         self._records_by_chunk |= dict.fromkeys(block.chunks, block.records)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        temporary = self._xorbs / f"{next(self._names)}.tmp"
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
     def _incoming(self, name: str, upload: str) -> Path:
         return self._xorbs / f"{name}-{upload}.tmp"

@@ -35,6 +35,8 @@ class Endpoint(StrEnum):
     XET_SETTLE = "xet_settle"
     XET_SHARD = "xet_shard"
     XET_CHUNK = "xet_chunk"
+    XET_FILE = "xet_file"
+    XET_BYTES = "xet_bytes"
     XET_TELEMETRY = "xet_telemetry"
     COMMIT = "commit"
     TREE = "tree"

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from localhub import errors
-from localhub.answers import flag, next_page, read_json
+from localhub.answers import base_url, flag, next_page, read_json
 from localhub.errors import RefusedError
 from localhub.state import Hub, Seen
 from localhub.trees import Entry, Kind, lfs_pointer_size
@@ -113,7 +113,8 @@ async def resolve(hub: Hub, request: Request, name: str, revision: str, path: st
     entry = found[0]
     span = parse_range(request.headers.get("range"), entry.size)
     first, last = span or (0, entry.size - 1)
-    headers = {**_file_headers(entry, commit), "Content-Length": str(last - first + 1)}
+    headers = {**_file_headers(entry, commit), **_xet_headers(hub, request, name, entry, commit)}
+    headers |= {"Content-Length": str(last - first + 1)}
     if span:
         headers["Content-Range"] = f"bytes {first}-{last}/{entry.size}"
     status = 206 if span else 200
@@ -121,7 +122,7 @@ async def resolve(hub: Hub, request: Request, name: str, revision: str, path: st
         return Response(status_code=status, headers=headers)
     content = hub.content.path(entry.sha256)
     if last - first < READ_AT_ONCE_BYTES:
-        return Response(_read(content, first, last - first + 1), status, headers)
+        return Response(read_span(content, first, last - first + 1), status, headers)
     return StreamingResponse(_stream(content, first, last), status, headers)
 
 
@@ -139,6 +140,15 @@ def _file_headers(entry: Entry, commit: str) -> dict[str, str]:
     return headers
 
 
+def _xet_headers(hub: Hub, request: Request, name: str, entry: Entry, commit: str) -> dict[str, str]:
+    """Where content that came by Xet can be read by Xet (`parse_xet_file_data_from_response` of huggingface_hub)."""
+    xet_hash = hub.cas.xet_hash(entry.sha256) if hub.cas and entry.kind == Kind.LFS else None
+    if xet_hash is None:
+        return {}
+    tokens = f"{base_url(request)}/api/datasets/{name}/xet-read-token/{commit}"
+    return {"X-Xet-Hash": xet_hash, "Link": f'<{tokens}>; rel="xet-auth"'}
+
+
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     """First and last byte of a Range header; None for the whole file. Raises RefusedError (416)."""
     match = RANGE.fullmatch(header.replace(" ", "")) if header else None
@@ -151,7 +161,8 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     return span
 
 
-def _read(path: Path, first: int, length: int) -> bytes:
+def read_span(path: Path, first: int, length: int) -> bytes:
+    """Some bytes of a file."""
     with path.open("rb", buffering=0) as file:
         file.seek(first)
         return file.read(length)
@@ -159,6 +170,6 @@ def _read(path: Path, first: int, length: int) -> bytes:
 
 async def _stream(path: Path, first: int, last: int) -> AsyncIterator[bytes]:
     while first <= last:
-        chunk = await asyncio.to_thread(_read, path, first, min(READ_AT_ONCE_BYTES, last - first + 1))
+        chunk = await asyncio.to_thread(read_span, path, first, min(READ_AT_ONCE_BYTES, last - first + 1))
         first += len(chunk)
         yield chunk

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localhub import grants, lfs, reading, repos, viewer, writing, xet
+from localhub import grants, lfs, reading, reconstruction, repos, viewer, writing, xet
 from localhub.errors import RefusedError
 from localhub.faults import Endpoint
 from localhub.state import Hub
@@ -112,6 +112,11 @@ def _find_xet_call(hub: Hub, request: Request, method: str, place: str, rest: li
             return Call(Endpoint.XET_XORB, repo, partial(xet.post_xorb, hub, request, place, prefix, name))
         case "POST", ["v1" | "v2" as version, "shards"]:
             return Call(Endpoint.XET_SHARD, repo, partial(xet.post_shard, hub, request, place, version))
+        case "GET", ["v2", "reconstructions", name]:
+            return Call(Endpoint.XET_FILE, repo, partial(reconstruction.describe, hub, request, place, name))
+        case "GET", ["xorbs", name]:
+            repo = request.query_params.get("repo")
+            return Call(Endpoint.XET_BYTES, repo, partial(reconstruction.get_bytes, hub, request, place, name))
         case "GET", ["v1", "chunks", prefix, name]:
             return Call(Endpoint.XET_CHUNK, repo, partial(xet.get_chunk, hub, request, place, prefix, name))
     return Call(Endpoint.OTHER, repo, _not_found)

@@ -36,10 +36,14 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """A file, put together from its terms; `sha256` is empty where the shard does not tell it."""
+    """A file, put together from its terms; `records` is what the shard says of it, as it stands there.
+
+    `sha256` is empty where the shard does not tell it.
+    """
 
     xet_hash: str
     terms: Sequence[Term]
+    records: bytes
     sha256: str = ""
 
     @property
@@ -77,7 +81,7 @@ def parse_shard(data: bytes) -> Shard:
     try:
         position, files = RECORD.size, []
         while data[position : position + RECORD.size] != END:
-            file, position = _parse_file(data, position)
+            file, position = parse_file(data, position)
             files.append(file)
         position, blocks = position + RECORD.size, []
         while data[position : position + RECORD.size] != END:
@@ -88,15 +92,18 @@ def parse_shard(data: bytes) -> Shard:
     return Shard(files, blocks)
 
 
-def _parse_file(data: bytes, position: int) -> tuple[File, int]:
+def parse_file(data: bytes, position: int = 0) -> tuple[File, int]:
+    """The records of one file, and where they end."""
+    first = position
     digest, flags, count, _, _ = RECORD.unpack_from(data, position)
     records = _records(data, position + RECORD.size, count)
-    terms = [Term(hash_text(xorb), size, first, end) for xorb, _, size, first, end in records]
+    terms = [Term(hash_text(xorb), size, start, end) for xorb, _, size, start, end in records]
     position += RECORD.size * (1 + count + (count if flags & HAS_VERIFICATION else 0))
     if not flags & HAS_SHA256:
-        return File(hash_text(digest), terms), position
+        return File(hash_text(digest), terms, data[first:position]), position
     sha256 = RECORD.unpack_from(data, position)[0]
-    return File(hash_text(digest), terms, hash_text(sha256)), position + RECORD.size
+    position += RECORD.size
+    return File(hash_text(digest), terms, data[first:position], hash_text(sha256)), position
 
 
 def parse_block(data: bytes, position: int = 0) -> tuple[Block, int]:
