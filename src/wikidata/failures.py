@@ -5,8 +5,9 @@ of huggingface_hub (`_upload_large_folder.py`, `utils/_http.py`, `cli/_errors.py
 `Failed to <job>: <error>`. An HTTP error reads `500 Server Error: … for url: …` up to 0.36, `Server error '500 …' for
 url …` from 1.0 on, `HTTP Error 500 thrown while requesting …` where the request is going to be repeated, or, lines
 below, `403 Forbidden: …`, `429 Too Many Requests …`, `Bad request for commit endpoint:`; from 2.0 on also
-`Error: Dataset '…' not found.` What an upload of LFS content was refused with is not always said: that is found out by
-uploading one such file ourselves (`push.py`).
+`Error: Dataset '…' not found.` hf_xet writes `HTTP status client error (403 Forbidden), domain: …`; that a token for
+Xet was refused with 401, 0.36 says in words alone (`_commit_api.py`). What an upload of LFS content was refused with is
+not always said: that is found out by uploading one such file ourselves (`push.py`).
 """
 
 import re
@@ -38,10 +39,18 @@ class Failure(NamedTuple):
 
 _PASSING_CLIENT_ERRORS = {408, 409, 412, 425}
 _FINAL_SERVER_ERRORS = {501, 507}  # not implemented, insufficient storage
-_LOCAL_TROUBLE = ("No such file", "No space left", "Read-only file system", "Permission denied", "Disk quota exceeded")
+_LOCAL_TROUBLE = (
+    "No such file",
+    "No space left",
+    "Read-only file system",
+    "Permission denied",
+    "Disk quota exceeded",
+    "Not a directory",
+)
 _STATUS = re.compile(
     r"\b([45][0-9]{2}) (?:Client|Server) Error\b|\b(?:Client|Server) error '([45][0-9]{2}) |"
-    r"^(403) Forbidden: |^(429) Too Many Requests\b|"
+    r"^(403) Forbidden: |^(429) Too Many Requests\b|\bHTTP status (?:client|server) error \(([45][0-9]{2}) |"
+    r"\bYou are unauthorized to upload to xet storage\b|"
     r"^(?:Error: )?Bad request\b|^Error: (?:Dataset|Repository) .*not found\.",
     re.MULTILINE,
 )

@@ -29,6 +29,9 @@ from wikidata.watch import Outcome
 FILES_OF_ONE_WORKER = 100
 # What an outer make passes on to the makes it starts: ours is none of them, and stands on its own.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
+_XET = {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2"}
+"""What hf_xet is told unless the user says otherwise. By itself it repeats a request 5 times, in silence and for up to
+12 minutes, longer than a stall may take; with 2 it is half a minute at most, and then it says what the Hub answered."""
 _running: set["subprocess.Popen[str]"] = set()
 _running_lock = threading.Lock()
 
@@ -159,7 +162,7 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
 
 def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
-    environment |= upload.uploader.generation.environment
+    environment = {**_XET, **environment, **upload.uploader.generation.environment}
     environment |= {
         "UPLOADER": upload.uploader.program,
         "MESSAGE": f"Add chunk {upload.chunk} of {upload.table}",
@@ -167,6 +170,9 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
         "TABLE": upload.table.value,
         "REPO": upload.repo_id,
         "FOLDER": str(upload.folder),
+        "HF_XET_CACHE": str(
+            upload.folder.with_name("xet")
+        ),  # its memory is not trusted, its log goes where all is staged
         "LOG": str(upload.log),
         "WORKERS": str(settings.workers or workers_for(upload.files)),
         "STALL_MINUTES": str(settings.stall_minutes),
