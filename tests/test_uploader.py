@@ -168,6 +168,14 @@ def test_the_real_stub_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         find_uploader(tmp_path)
 
 
+def test_what_is_wrong_with_the_uploader_is_said_once_for_all_tables(box: Box) -> None:
+    stub = install(box.root, "stub", f"echo '{STUB}'; exit 1")
+    done = box.wikidata("push", UPLOADER=str(stub))
+    assert done.returncode == 1
+    assert done.stderr == f"wikidata: {stub} is a stub that no longer works: run make setup, or set UPLOADER=hf\n"
+    assert box.logs() == []
+
+
 @pytest.mark.matrix
 def test_what_is_uploaded_with_is_quiet_and_names_what_it_adds(box: Box, hub: RunningHub) -> None:
     done = box.wikidata(*ONE_TABLE)

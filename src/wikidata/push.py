@@ -33,7 +33,7 @@ from wikidata.quota import check_not_before, remember_quota
 from wikidata.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
 from wikidata.session import Session
 from wikidata.state import due_chunks, get_all_state, raise_to_push, require_complete
-from wikidata.uploader import Uploader, find_uploader
+from wikidata.uploader import find_program, find_uploader
 from wikidata.watch import Outcome
 
 
@@ -67,10 +67,10 @@ def push(session: Session, chunk: int, *, if_due: bool = False) -> dict[Table, R
         whole = complete_chunk(state, chunk)
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
-        uploader = find_uploader(settings.manifest_dir)
+        find_program()
         try:
             session.check_rights()
-            receipts = session.for_each_table(lambda table: _push_table(session, whole, table, uploader))
+            receipts = session.for_each_table(lambda table: _push_table(session, whole, table))
         except PushError as error:
             remember_quota(settings.manifest_dir, error)
             raise
@@ -90,11 +90,11 @@ def preview(session: Session, chunk: int) -> dict[Table, Plan]:
     return session.for_each_table(lambda table: make_plan(session, whole, table, write=False))
 
 
-def _push_table(session: Session, chunk: Chunk, table: Table, uploader: Uploader) -> Receipt:
+def _push_table(session: Session, chunk: Chunk, table: Table) -> Receipt:
     try:
         plan = make_plan(session, chunk, table)
         _record(session, plan)
-        look = _deliver(session, plan, uploader) if plan.missing.height else plan.look
+        look = _deliver(session, plan) if plan.missing.height else plan.look
         receipt = _confirm(session, plan, look)
         folders = {*plan.folders, *(path.partition("/")[0] for path in plan.manifest.files["path"])}
         publish_card(session, table, chunk.scale, folders)
@@ -111,7 +111,7 @@ def _record(session: Session, plan: Plan) -> None:
     write_manifest(folder, manifest)
 
 
-def _deliver(session: Session, plan: Plan, uploader: Uploader) -> Look:
+def _deliver(session: Session, plan: Plan) -> Look:
     """Upload what the Hub lacks, again and again as long as that may help; returns a look that lacks nothing."""
     for warning in check_upload(plan.missing, plan.repo_id):
         session.listener.warn(plan.manifest.table, warning)
@@ -122,7 +122,7 @@ def _deliver(session: Session, plan: Plan, uploader: Uploader) -> Look:
     def deliver_once() -> Look:
         nonlocal missing, explained
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
-        outcome = _upload(session, plan, missing, uploader, log)
+        outcome = _upload(session, plan, missing, log)
         look = session.hub.look(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
         missing = lacking(plan.manifest, look.files)
         if missing.height:
@@ -135,9 +135,10 @@ def _deliver(session: Session, plan: Plan, uploader: Uploader) -> Look:
     return session.patience(deliver_once)
 
 
-def _upload(session: Session, plan: Plan, missing: pl.DataFrame, uploader: Uploader, log: Path) -> Outcome:
+def _upload(session: Session, plan: Plan, missing: pl.DataFrame, log: Path) -> Outcome:
     """Stage the missing files and run the CLI once."""
     manifest = plan.manifest
+    uploader = find_uploader(session.settings.manifest_dir)
     folder = staging.staging_folder(session.settings.staging_dir, manifest.chunk, manifest.table)
     session.listener.uploading(manifest, missing, plan.repo_id)
     try:

@@ -46,7 +46,7 @@ class Session:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()
-        if len(errors) > 1:
+        if len({str(error) for error in errors}) > 1:  # what is the same for all is said once
             raise TablesFailedError(errors)
         if errors:
             raise errors[0]

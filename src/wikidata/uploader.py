@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from wikidata.config import HUB_VERSIONS, ROOT, installed_version
 from wikidata.errors import UploadFailedError
@@ -20,6 +21,9 @@ _ANSWER_SECONDS = 60.0
 _STUB = "no longer works"
 """What `huggingface-cli` of 1.11 and above prints, whatever it is asked."""
 
+_asking = Lock()
+"""Held while a program is asked, so that of five tables one asks and the others remember."""
+
 
 @dataclass(frozen=True)
 class Uploader:
@@ -30,20 +34,31 @@ class Uploader:
     target: str
 
 
-def find_uploader(manifest_dir: Path) -> Uploader:
-    """The program that `UPLOADER` names: `huggingface-cli`, `hf`, `library`, or another program or path.
+def find_program() -> str:
+    """The program that `UPLOADER` names: `huggingface-cli`, `hf`, `library` (our own Python), or another or its path.
 
-    Its version is remembered in `manifest_dir` by its path and modification time. Raises UploadFailedError saying what
-    to do where it is absent, a stub, or of a version that cannot upload.
+    Raises UploadFailedError saying what to do where it is absent.
     """
-    name = os.environ.get("UPLOADER") or HUGGINGFACE_CLI
+    name = _name()
     if name == LIBRARY:
-        generation = _generation("huggingface_hub", installed_version())
-        return Uploader(sys.executable, generation, "upload-by-library")
+        return sys.executable
     program = shutil.which(name, path=search_path(name))
     if program is None:
         raise UploadFailedError("", f"there is no {name}: {_advice(name)}")
-    generation = _generation(program, _known_version(program, manifest_dir))
+    return program
+
+
+def find_uploader(manifest_dir: Path) -> Uploader:
+    """That program, with its generation by the version that it says it has.
+
+    The version is remembered in `manifest_dir` by the program's path and modification time. Raises UploadFailedError
+    saying what to do where the program is absent, a stub, or of a version that cannot upload.
+    """
+    program = find_program()
+    if _name() == LIBRARY:
+        return Uploader(program, _generation("huggingface_hub", installed_version()), "upload-by-library")
+    with _asking:
+        generation = _generation(program, _known_version(program, manifest_dir))
     return Uploader(program, generation, generation.target)
 
 
@@ -52,6 +67,10 @@ def search_path(name: str = "") -> str:
     newest = [str(ROOT / ".venv-hf" / "bin")] if name == HF else []
     ours = [str(ROOT / ".venv" / "bin"), str(Path(sys.executable).parent)]
     return os.pathsep.join([*newest, *ours, os.environ.get("PATH", "")])
+
+
+def _name() -> str:
+    return os.environ.get("UPLOADER") or HUGGINGFACE_CLI
 
 
 def _advice(name: str) -> str:
