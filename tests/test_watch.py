@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +29,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "staged"
 
 
-def run(folder: Path, script: str, limits: Limits = NEVER, shown: list[Progress] | None = None) -> Outcome:
+def run(folder: Path, script: str, limits: Limits = NEVER, show: Callable[[Progress], None] = print) -> Outcome:
     command = [sys.executable, "-u", "-c", textwrap.dedent(script), str(folder)]
-    return watch(command, folder.parent / "logs" / "run.log", folder, limits, (shown or []).append, lifeline=False)
+    return watch(command, folder.parent / "logs" / "run.log", folder, limits, show, lifeline=False)
 
 
 def log_of(folder: Path) -> str:
@@ -159,6 +159,24 @@ def test_progress_is_read_from_the_memory_of_the_cli(folder: Path) -> None:
     watch(command, folder.parent / "log", folder, NEVER, shown.append, lifeline=False)
     assert (shown[-1].files, shown[-1].uploaded, shown[-1].committed) == (1, 1, 1)
     assert (shown[-1].size_bytes, shown[-1].uploaded_bytes) == (10, 10)
+
+
+def test_progress_is_heard_from_a_cli_that_keeps_no_memory_and_is_no_advance(folder: Path) -> None:
+    memory = Memory(folder, pid=2**22 + 1)
+    memory.hear(
+        "Uploading... 3,000/5,000 files checked, 2,500/2,600 uploaded (4MB transferred), 1,024 committed in 4 …"
+    )
+    memory.hear("Uploading 1 file, 7 committed in all")
+    assert memory.look() == Progress(
+        files=1, uploaded=2500, committed=1024, size_bytes=10, uploaded_bytes=0, advanced=False
+    )
+
+
+def test_what_hf_upload_prints_is_heard(folder: Path) -> None:
+    shown: list[Progress] = []
+    line = "Uploading... 1/1 files checked, 1/1 uploaded (10.0B transferred), 1 committed in 1 commit(s), validating 0%"
+    assert run(folder, f"print({line!r})", show=shown.append).kind is None
+    assert (shown[-1].uploaded, shown[-1].committed) == (1, 1)
 
 
 def test_nothing_new_is_no_advance(folder: Path) -> None:

@@ -2,15 +2,18 @@
 
 The 0.36 CLI keeps two small files for every file below `FOLDER/.cache/huggingface/upload/`; the `.metadata` one has a
 line each for time, size, should_ignore, sha256, upload_mode, remote_oid, is_uploaded, is_committed (source:
-huggingface_hub 0.36, `_local_folder.py`). It is good enough to show progress, never to prove arrival.
+huggingface_hub 0.36, `_local_folder.py`). `hf upload` keeps none, but with Xet it prints a summary every 30 s
+(`_upload_pipeline.py` of 2.4). Both are good enough to show progress, never to prove arrival.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 _MEANINGFUL_BYTES = 1 << 16
 """Bytes that a CLI which only waits does not read or send between two looks."""
+_SUMMARY = re.compile(r"Uploading\.\.\. .* ([0-9,]+)/[0-9,]+ uploaded .*, ([0-9,]+) committed in ")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class Memory:
         self.files, self.size_bytes = _count(folder)
         self.seen: dict[str, tuple[int, int, bool, bool]] = {}
         self.traffic = 0
+        self.heard = (0, 0)
+
+    def hear(self, line: str) -> None:
+        """Note what a line of the CLI's output tells: how many files it has uploaded, and committed."""
+        if match := _SUMMARY.search(line):
+            uploaded, committed = (int(number.replace(",", "")) for number in match.groups())
+            self.heard = (uploaded, committed)
 
     def look(self) -> Progress:
         """Read what changed since the last look."""
@@ -43,7 +53,8 @@ class Memory:
             self.traffic, advanced = traffic, True
         uploaded = [size for _, size, is_uploaded, _ in self.seen.values() if is_uploaded]
         committed = sum(is_committed for *_, is_committed in self.seen.values())
-        return Progress(self.files, len(uploaded), committed, self.size_bytes, sum(uploaded), advanced)
+        counts = max(len(uploaded), self.heard[0]), max(committed, self.heard[1])
+        return Progress(self.files, *counts, self.size_bytes, sum(uploaded), advanced)
 
     def _update(self) -> bool:
         advanced = False

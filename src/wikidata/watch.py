@@ -88,7 +88,8 @@ def watch(
             return Outcome(Kind.REFUSED, f"cannot start {command[0]}: {error.strerror}: run make setup", None)
         with child:
             try:
-                run = _Run(child, _Log(sink), Memory(folder, child.pid), limits, show, lifeline)
+                memory = Memory(folder, child.pid)
+                run = _Run(child, _Log(sink, memory.hear), memory, limits, show, lifeline)
                 return run.outcome()
             finally:
                 end(child)
@@ -186,8 +187,8 @@ class _Run:
 class _Log:
     """The CLI's output on its way to the log file: without tokens, bounded, with the last lines at hand."""
 
-    def __init__(self, sink: BinaryIO) -> None:
-        self.sink, self.partial, self.written = sink, b"", 0
+    def __init__(self, sink: BinaryIO, hear: Callable[[str], None]) -> None:
+        self.sink, self.hear, self.partial, self.written = sink, hear, b"", 0
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.failed: list[str] = []
         self.redact = Redactor()
@@ -212,6 +213,7 @@ class _Log:
             self.written += self.sink.write(line + b"\n")
         text = line.decode("utf-8", "replace").rstrip().rsplit("\r", 1)[-1]
         self.tail.append(text)
+        self.hear(text)
         if self.failed or starts_failure(text):
             self.failed = [*self.failed, text][:TAIL_LINES]
 
