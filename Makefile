@@ -165,19 +165,9 @@ clean: ## remove the virtual environments, hfd and the demo
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
 
-# An environment does not survive being moved: one that was made elsewhere is made anew.
-ifneq ($(file <$(VENV)/place),$(CURDIR))
-.PHONY: $(VENV)/place
-endif
-ifneq ($(file <$(HF)/ready),$(CURDIR))
-.PHONY: $(HF)/ready
-endif
-ifneq ($(file <$(HF1)/ready),$(CURDIR))
-.PHONY: $(HF1)/ready
-endif
-ifneq ($(file <$(READERS)/ready),$(CURDIR))
-.PHONY: $(READERS)/ready
-endif
+# An environment does not survive being moved: one whose stamp names another folder is made anew.
+elsewhere = $(if $(subst :$(CURDIR):,,:$(file <$(1)):),$(1))
+.PHONY: $(foreach stamp,$(VENV)/place $(HF)/ready $(HF1)/ready $(READERS)/ready,$(call elsewhere,$(stamp)))
 
 $(VENV)/place:
 	sh scripts/setup.sh place
