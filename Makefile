@@ -85,8 +85,8 @@ ifneq ($(filter $(TABLES),$(firstword $(value TABLE))),$(value TABLE))
 $(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
 endif
 
-# What a push needs: the newest CLI is no part of our own environment, which has the last one with huggingface-cli.
-PUSHING = $(VENV)/runtime $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
+# The newest CLI is no part of our own environment, which has the last one with huggingface-cli.
+NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo push status verify prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
@@ -98,9 +98,9 @@ MAKEFLAGS += --no-print-directory
 help: ## list targets and variables
 	awk -f scripts/help.awk Makefile
 
-setup: $(PUSHING) ## make the virtual environment that everything runs in; UPLOADER=hf: that of the newest CLI too
+setup: $(VENV)/runtime $(NEWEST) ## make the virtual environment that everything runs in; UPLOADER=hf: that of the newest CLI too
 
-push: $(PUSHING) ## push CHUNK, or every chunk that is complete and not yet pushed
+push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete and not yet pushed
 	"$$WIKIDATA" -m wikidata push $(ONLY_CHUNK) $(ONLY_TABLE)
 
 status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
@@ -115,7 +115,7 @@ prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer 
 card: $(VENV)/runtime ## print the dataset card of TABLE that the next push would publish; OPEN=1 opens it as a page
 	"$$WIKIDATA" -m wikidata card $(ONLY_TABLE)
 
-demo: $(VENV)/dev $(PUSHING) ## push a small sample to a Hub on localhost, and read it back
+demo: $(VENV)/dev $(NEWEST) ## push a small sample to a Hub on localhost, and read it back
 	"$$WIKIDATA" scripts/demo.py
 
 hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
