@@ -61,6 +61,8 @@ BENCH_FLAGS ?=
 REHEARSAL_FLAGS ?=
 # Flags for pytest; -n is the number of processes.
 PYTEST_FLAGS ?= -n 3
+# What make test-matrix uploads with: the locked CLI, that of huggingface_hub 1.x, the newest; library.
+UPLOADERS ?= huggingface-cli hf1 hf
 # The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
 #   HF_ENDPOINT, HF_TOKEN, HF_HOME
 
@@ -130,8 +132,8 @@ rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota a
 test: $(VENV)/dev $(READERS)/ready ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
 
-test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every other generation of the CLI
-	"$$WIKIDATA" -m pytest -m matrix --uploader=hf1 --uploader=hf $(PYTEST_FLAGS)
+test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every generation of the CLI
+	"$$WIKIDATA" -m pytest -m matrix $(foreach each,$(UPLOADERS),--uploader=$(each)) $(PYTEST_FLAGS)
 
 test-hfd: $(VENV)/dev $(HF)/ready ## run the end-to-end tests against hfd, a Hub that is not ours; needs Go
 	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(PYTEST_FLAGS)
