@@ -61,7 +61,7 @@ BENCH_FLAGS ?=
 REHEARSAL_FLAGS ?=
 # Flags for pytest; -n is the number of processes.
 PYTEST_FLAGS ?= -n 3
-# What make test-matrix uploads with: the locked CLI, that of huggingface_hub 1.x, the newest; library.
+# What make test-matrix uploads with; also library.
 UPLOADERS ?= huggingface-cli hf1 hf
 # The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
 #   HF_ENDPOINT, HF_TOKEN, HF_HOME
