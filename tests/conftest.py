@@ -34,13 +34,13 @@ _SETTINGS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--uploader", action="append", choices=list(UPLOADERS), help="for the tests of the matrix")
+    parser.addoption("--uploader", action="append", choices=list(UPLOADERS), help="with -m matrix: what to upload with")
     parser.addoption("--hub", choices=["local", "hfd"], default="local", help="for the tests of a Hub that is not ours")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     uploaders = metafunc.config.getoption("uploader")
-    if uploaders and metafunc.definition.get_closest_marker("matrix"):
+    if uploaders and "uploader" in metafunc.fixturenames:
         metafunc.parametrize("uploader", uploaders, indirect=True)
 
 

@@ -29,9 +29,9 @@ def wikidata(box: Box, *words: str, **settings: str) -> "subprocess.CompletedPro
     return subprocess.run(command, env=environment, cwd=box.root, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("uploader", ["hf", "library"])
-def test_a_chunk_is_pushed_verified_and_found_again(newest: Box, hub: RunningHub, uploader: str) -> None:
-    settings = {"UPLOADER": "library"} if uploader == "library" else {}
+@pytest.mark.parametrize("way", ["hf", "library"])
+def test_a_chunk_is_pushed_verified_and_found_again(newest: Box, hub: RunningHub, way: str) -> None:
+    settings = {"UPLOADER": "library"} if way == "library" else {}
     done = wikidata(newest, "push", **settings)
     assert (done.returncode, done.stderr) == (0, "")
     assert_arrived(newest, hub, 3)
