@@ -51,6 +51,7 @@ def contests(scale: Scale) -> list[Contest]:
             "latency",
             (
                 Side("ours", pushing(large, packed, LATENCY), once=True),
+                Side("ours by hf", pushing(large, packed_by_hf, LATENCY), once=True),
                 Side("loop", pushing(large, pushes.loop, LATENCY), once=True),
             ),
             runs=1,
@@ -92,6 +93,7 @@ def _push_rows(scale: Scale) -> list[Row]:
         Row("large", packed, "the same commands, all at once", peer="parallel", phase=FIRST),
         Row("large", packed, "upload_large_folder(), in a loop", peer="library", phase=FIRST),
         Row("latency", slow, the_loop, 0.05, peer="loop", phase=FIRST),
+        Row("latency", f"{slow}, UPLOADER=hf", the_loop, ours="ours by hf", peer="loop", phase=FIRST),
     ]
 
 
