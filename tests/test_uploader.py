@@ -115,6 +115,13 @@ def test_a_program_is_asked_for_its_version_once_and_again_when_it_changes(
     assert (found.program, found.generation, found.target) == (str(program), HF_UPLOAD, "upload-folder")
 
 
+def test_a_path_may_be_relative(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = install(programs, "hf", "echo version: 2.4.0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UPLOADER", "bin/hf")
+    assert find_uploader(tmp_path).program == str(program)
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", "{", '{"a": 1}', '{"PROGRAM": []}', '{"PROGRAM": [1]}', '{"PROGRAM": null}']
 )
@@ -143,7 +150,7 @@ def test_a_damaged_memory_of_versions_is_no_trouble(
         ("hf", "echo huggingface_hub version: 0.30.1", "is of huggingface_hub 0.30.1, and only 0.34 to 2.x can upload"),
         ("hf", "echo version: 3.0.0", "is of huggingface_hub 3.0.0, and only 0.34 to 2.x can upload"),
         ("hf", "echo no such command >&2; exit 2", "hf version: no such command: is it an upload CLI?"),
-        ("hf", "exit 2", "hf version: exit code 2: is it an upload CLI?"),
+        ("hf", "exit 2", "hf version: it says nothing (exit code 2): is it an upload CLI?"),
         ("hf", "echo 2.4.0; exit 2", "hf version: 2.4.0: is it an upload CLI?"),
     ],
 )
@@ -168,12 +175,14 @@ def test_the_real_stub_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         find_uploader(tmp_path)
 
 
-def test_what_is_wrong_with_the_uploader_is_said_once_for_all_tables(box: Box) -> None:
+def test_what_is_wrong_with_the_uploader_is_said_once_for_all_tables(box: Box, hub: RunningHub) -> None:
     stub = install(box.root, "stub", f"echo '{STUB}'; exit 1")
     done = box.wikidata("push", UPLOADER=str(stub))
     assert done.returncode == 1
     assert done.stderr == f"wikidata: {stub} is a stub that no longer works: run make setup, or set UPLOADER=hf\n"
     assert box.logs() == []
+    with pytest.raises(LookupError):
+        hub.files(REPOS[Table.LABELS])  # not even a repo was created
 
 
 @pytest.mark.matrix

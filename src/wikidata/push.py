@@ -33,7 +33,7 @@ from wikidata.quota import check_not_before, remember_quota
 from wikidata.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
 from wikidata.session import Session
 from wikidata.state import due_chunks, get_all_state, raise_to_push, require_complete
-from wikidata.uploader import find_program, find_uploader
+from wikidata.uploader import Uploader, find_program, find_uploader
 from wikidata.watch import Outcome
 
 
@@ -113,6 +113,7 @@ def _record(session: Session, plan: Plan) -> None:
 
 def _deliver(session: Session, plan: Plan) -> Look:
     """Upload what the Hub lacks, again and again as long as that may help; returns a look that lacks nothing."""
+    uploader = find_uploader(session.settings.manifest_dir)
     for warning in check_upload(plan.missing, plan.repo_id):
         session.listener.warn(plan.manifest.table, warning)
     if plan.look.revision is None:
@@ -122,7 +123,7 @@ def _deliver(session: Session, plan: Plan) -> Look:
     def deliver_once() -> Look:
         nonlocal missing, explained
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
-        outcome = _upload(session, plan, missing, log)
+        outcome = _upload(session, plan, missing, uploader, log)
         look = session.hub.look(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
         missing = lacking(plan.manifest, look.files)
         if missing.height:
@@ -135,10 +136,9 @@ def _deliver(session: Session, plan: Plan) -> Look:
     return session.patience(deliver_once)
 
 
-def _upload(session: Session, plan: Plan, missing: pl.DataFrame, log: Path) -> Outcome:
+def _upload(session: Session, plan: Plan, missing: pl.DataFrame, uploader: Uploader, log: Path) -> Outcome:
     """Stage the missing files and run the CLI once."""
     manifest = plan.manifest
-    uploader = find_uploader(session.settings.manifest_dir)
     folder = staging.staging_folder(session.settings.staging_dir, manifest.chunk, manifest.table)
     session.listener.uploading(manifest, missing, plan.repo_id)
     try:

@@ -45,7 +45,7 @@ def find_program() -> str:
     program = shutil.which(name, path=search_path(name))
     if program is None:
         raise UploadFailedError("", f"there is no {name}: {_advice(name)}")
-    return program
+    return os.path.abspath(program)
 
 
 def find_uploader(manifest_dir: Path) -> Uploader:
@@ -136,6 +136,6 @@ def _ask(program: str) -> str:
     parsed = parse_version(asked.stdout) if asked.returncode == 0 else None
     if parsed is None:
         lines = (asked.stdout + asked.stderr).strip().splitlines()
-        said = lines[-1] if lines else f"exit code {asked.returncode}"
+        said = lines[-1] if lines else f"it says nothing (exit code {asked.returncode})"
         raise UploadFailedError("", f"{program} version: {said}: is it an upload CLI? Set UPLOADER to another")
     return ".".join(map(str, parsed))
