@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape, quoteattr
 from benchmark.figures import Result, readable_ratio
 
 TITLE = "Ours ÷ what it is compared with, logarithmic: less is better. Tick: the goal. Grey: no goal, shown only"
-WIDTH = 960
-LABEL_WIDTH = 500
+WIDTH = 1030
+LABEL_WIDTH = 570
 VALUE_WIDTH = 60
 LINE_HEIGHT = 32
 BAR_HEIGHT = 14
