@@ -1,5 +1,6 @@
 """Pushes by Xet, as to the Hub: every generation of the CLI sends content through hf_xet, which fails in its way."""
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from box import REPOS, Box, assert_arrived, data_commits
 from make_sample import write_sample
+from racing import processes_of, uploading
 
 from localhub.faults import Endpoint, Fault, Quota
 from localhub.testing import RunningHub, running_hub
@@ -44,6 +46,22 @@ def test_a_chunk_arrives_by_xet_and_its_cache_goes_away(box: Box, hub: RunningHu
     assert (counts[Endpoint.LFS_PUT], counts[Endpoint.XET_XORB]) == (0, len(Table))
     assert list((box.root / "staging").iterdir()) == []
     assert not (tmp_path / "home" / "xet").exists()
+    again = box.wikidata("push", "--chunk", "3")
+    assert again.returncode == 0
+    assert again.stdout.count("0 of them uploaded now") == len(Table)
+    assert len(box.logs()) == len(Table)
+
+
+@pytest.mark.parametrize("fault", [Fault("xet_shard", action="hang"), Fault("commit", action="hang", lands=True)])
+def test_a_push_that_is_killed_is_healed_by_a_rerun(box: Box, hub: RunningHub, fault: Fault) -> None:
+    with uploading(box, hub, fault, sys.executable, "-m", "wikidata", *ONE_TABLE) as family:
+        family.process.kill()
+        family.wait_for_end(5)
+        assert processes_of(box) == []
+        hub.clear_faults()
+        assert box.wikidata(*ONE_TABLE).returncode == 0
+    assert_arrived(box, hub, 3, [LABELS])
+    assert len(data_commits(hub, REPO)) == 1
 
 
 @pytest.mark.parametrize("endpoint", ["xet_token", "xet_xorb", "xet_settle", "xet_shard", "commit"])
