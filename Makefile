@@ -61,7 +61,7 @@ BENCH_FLAGS ?=
 REHEARSAL_FLAGS ?=
 # Flags for pytest; -n is the number of processes.
 PYTEST_FLAGS ?= -n 3
-# What make test-matrix uploads with; also library.
+# What make test-matrix and test-hfd upload with; also library.
 UPLOADERS ?= huggingface-cli hf1 hf
 # The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
 #   HF_ENDPOINT, HF_TOKEN, HF_HOME
@@ -133,10 +133,10 @@ test: $(VENV)/dev $(READERS)/ready ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
 
 test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every generation of the CLI
-	"$$WIKIDATA" -m pytest -m matrix $(foreach each,$(UPLOADERS),--uploader=$(each)) $(PYTEST_FLAGS)
+	"$$WIKIDATA" -m pytest -m matrix $(WITH_UPLOADERS) $(PYTEST_FLAGS)
 
-test-hfd: $(VENV)/dev $(HF)/ready ## run the end-to-end tests against hfd, a Hub that is not ours; needs Go
-	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(PYTEST_FLAGS)
+test-hfd: $(VENV)/dev $(HF1)/ready $(HF)/ready ## the same against hfd, a Hub that is not ours; needs Go
+	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(WITH_UPLOADERS) $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
 	ruff check . && ruff format --check . && mypy && shellcheck .ci/run scripts/*.sh
@@ -164,6 +164,7 @@ upload-by-library:
 clean: ## remove the virtual environments, hfd and the demo
 	rm -rf $(VENV) $(HF) $(HF1) $(READERS) .hfd demo
 
+WITH_UPLOADERS = $(foreach each,$(UPLOADERS),--uploader=$(each))
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
 

@@ -33,7 +33,7 @@ class Box:
         """What a user would have exported."""
         ours = {name: str(self.root / folder) for name, folder in FOLDERS.items()}
         ours |= {"HF_ENDPOINT": self.endpoint, "HF_TOKEN": self.token, "WIKIDATA": sys.executable}
-        ours |= {"HF_HUB_DISABLE_XET": "1"}  # the Hub on localhost has none
+        ours |= {"HF_HUB_DISABLE_XET": "1"}  # the Hub on localhost has none, but with --xet
         return {**os.environ, "RETRY_SECONDS": "0.05", "ATTEMPTS": "3", **ours, **self.settings}
 
     def make(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":

@@ -32,7 +32,6 @@ class Generation:
     by which it says that something failed that it is going to try again: there the watcher ends it.
     """
 
-    name: str
     first: Version
     beyond: Version
     target: str
@@ -41,14 +40,12 @@ class Generation:
 
 
 HUGGINGFACE_CLI = Generation(
-    name="huggingface-cli upload-large-folder",
     first=(0, 34),
     beyond=(1, 0),
     target="upload-large-folder",
     repeats=_FAILED_JOB,
 )
 HF_LARGE_FOLDER = Generation(
-    name="hf upload-large-folder",
     first=(1, 0),
     beyond=(2, 0),
     target="upload-large-folder",
@@ -56,7 +53,6 @@ HF_LARGE_FOLDER = Generation(
     environment=_QUIETLY,
 )
 HF_UPLOAD = Generation(
-    name="hf upload",
     first=(2, 0),
     beyond=(3, 0),
     target="upload-folder",
