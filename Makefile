@@ -1,63 +1,18 @@
 # Publishes complete chunks of Wikidata to the Hugging Face Hub. `make` alone lists what it can do.
-# Every variable below can be set on the command line or in the environment.
+# The variables below and the settings of src/wikidata/config.py, which `make` lists too, can be given on the command
+# line or in the environment; make passes them on.
 
 # The chunk, such as 3; none means every one that is complete and not yet pushed.
 CHUNK ?=
-# The table; none means all five.
+# The table; none means all.
 TABLE ?=
-# 1: tell what would be uploaded, and change nothing.
-DRY_RUN ?=
-# 1: print nothing where all goes well, for cron.
-QUIET ?=
-# 1: make prune deletes what it lists.
-YES ?=
-# 1: make card opens the card as a page.
-OPEN ?=
-# The user or organization that owns the five dataset repos.
-HF_USER ?= permutans
-# 1: repos that have to be created are private.
-PRIVATE ?=
-# State files of the pipeline.
-STATE_DIR ?= state
-# Partition files of the pipeline.
-OUTPUT_DIR ?= results
-# Sidecars of the pipeline.
-AUDIT_DIR ?= audit
-# Manifests and receipts.
-MANIFEST_DIR ?= manifests
-# Where files are laid out for the upload; emptied afterwards.
-STAGING_DIR ?= staging
-# The upload CLI's output, a file for each run.
-LOG_DIR ?= logs
-# files: as they are; packed: one file per chunk and key; auto: as the repo has it, or as it fits.
-LAYOUT ?= auto
-# Tables that are pushed at the same time.
-JOBS ?= 5
-# Workers of each upload-large-folder; none means 1 for up to 100 files, else 4.
-WORKERS ?=
-# An upload is ended when nothing has advanced for so many minutes.
-STALL_MINUTES ?= 10
-# An upload is ended after so many hours in any case.
-UPLOAD_TIMEOUT ?= 24
-# Tries for errors that pass.
-ATTEMPTS ?= 6
-# A push of another process that has been at work for more hours is reported to cron.
-LOCK_STALE_HOURS ?= 24
-# Logs are kept for so many days.
-LOG_KEEP_DAYS ?= 30
-# Seconds to wait after the first such error; doubled each time.
-RETRY_SECONDS ?= 2
-# A monitoring service to ping: /start, success, /fail, as healthchecks.io has them.
-PING_URL ?=
-# The Python to make the virtual environment with, 3.11 or newer.
+# The Python to make the virtual environments with, 3.11 or newer.
 PYTHON ?= python3
-# What uploads: huggingface-cli, hf (the newest, in its own environment), library, or a path.
-UPLOADER ?= huggingface-cli
 # 1: make bench and make rehearsal do a smaller one.
 QUICK ?=
-# Flags for scripts/bench.py; --help lists them.
+# Flags for python -m scripts.bench; --help lists them.
 BENCH_FLAGS ?=
-# The same for scripts/rehearsal.py.
+# The same for python -m scripts.rehearsal.
 REHEARSAL_FLAGS ?=
 # Flags for pytest; -n is the number of processes.
 PYTEST_FLAGS ?= -n 3
@@ -66,25 +21,23 @@ UPLOADERS ?= huggingface-cli hf1 hf
 # The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
 #   HF_ENDPOINT, HF_TOKEN, HF_HOME
 
-TABLES := labels descriptions aliases links claims
 VENV := .venv
 HF := .venv-hf
 HF1 := .venv-hf1
 READERS := .venv-readers
-SETTINGS := DRY_RUN QUIET YES OPEN HF_USER PRIVATE STATE_DIR OUTPUT_DIR AUDIT_DIR MANIFEST_DIR STAGING_DIR LOG_DIR \
-	LAYOUT JOBS WORKERS STALL_MINUTES UPLOAD_TIMEOUT ATTEMPTS RETRY_SECONDS LOCK_STALE_HOURS LOG_KEEP_DAYS PING_URL UPLOADER
-export $(SETTINGS) PYTHON QUICK
+export PYTHON QUICK
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The Python that runs our own commands. A push passes on its own, which may be another than ours.
 export WIKIDATA ?= $(CURDIR)/$(VENV)/bin/python
 
 # CHUNK and TABLE are looked at unexpanded, before a shell or Python sees them.
 without = $(if $(1),$(subst $(firstword $(1)),,$(call without,$(wordlist 2,99,$(1)),$(2))),$(2))
+LETTERS := a b c d e f g h i j k l m n o p q r s t u v w x y z
 ifneq ($(call without,0 1 2 3 4 5 6 7 8 9,$(value CHUNK)),)
-$(error CHUNK=$(value CHUNK) is no chunk: give a whole number, such as CHUNK=3)
+$(error CHUNK=$(value CHUNK) is not a chunk number: give a whole number, such as CHUNK=3)
 endif
-ifneq ($(filter $(TABLES),$(firstword $(value TABLE))),$(value TABLE))
-$(error TABLE=$(value TABLE) is no table: give one of $(TABLES))
+ifneq ($(call without,$(LETTERS),$(value TABLE)),)
+$(error TABLE=$(value TABLE) is not a table: give one, such as TABLE=labels)
 endif
 
 # The newest CLI is no part of our own environment, which has the last one with huggingface-cli.
@@ -99,6 +52,7 @@ MAKEFLAGS += --no-print-directory
 
 help: ## list targets and variables
 	awk -f scripts/help.awk Makefile
+	PYTHONPATH=src "$$PYTHON" -m wikidata.config
 
 setup: $(VENV)/runtime $(NEWEST) ## make the virtual environment that everything runs in; UPLOADER=hf: that of the newest CLI too
 
@@ -111,23 +65,23 @@ status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
 verify: $(VENV)/runtime ## compare the Hub with the manifests of CHUNK, or of every pushed chunk; change nothing
 	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)
 
-prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer made; YES=1 deletes them
+prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer produced; YES=1 deletes them
 	"$$WIKIDATA" -m wikidata prune $(ONLY_CHUNK) $(ONLY_TABLE)
 
-card: $(VENV)/runtime ## print the dataset card of TABLE that the next push would publish; OPEN=1 opens it as a page
+card: $(VENV)/runtime ## print the dataset card of TABLE that the next push would publish
 	"$$WIKIDATA" -m wikidata card $(ONLY_TABLE)
 
 demo: $(VENV)/dev $(NEWEST) ## push a small sample to a Hub on localhost, and read it back
-	"$$WIKIDATA" scripts/demo.py
+	"$$WIKIDATA" -m scripts.demo
 
 hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
 	"$$WIKIDATA" -m localhub --root demo/hub
 
 bench: $(VENV)/dev $(HF)/ready ## measure against what a user would run instead; QUICK=1 for a smoke run
-	"$$WIKIDATA" scripts/bench.py $(BENCH_FLAGS)
+	"$$WIKIDATA" -m scripts.bench $(BENCH_FLAGS)
 
 rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them
-	"$$WIKIDATA" scripts/rehearsal.py $(REHEARSAL_FLAGS)
+	"$$WIKIDATA" -m scripts.rehearsal $(REHEARSAL_FLAGS)
 
 test: $(VENV)/dev $(READERS)/ready ## run all tests
 	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
@@ -148,7 +102,7 @@ lock: ## compile the lock files, requirements/*.txt
 	sh scripts/lock.sh
 
 # What a push runs for each repo: the upload CLI under the watcher, told by its environment what to upload. There is one
-# target for each command line; src/wikidata/generations.py says which version has which.
+# target for each command line; src/wikidata/upload/generations/ says which version has which.
 WATCH = "$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
 	--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" --
 
@@ -159,7 +113,7 @@ upload-folder:
 	$(WATCH) "$$UPLOADER" upload "$$REPO" "$$FOLDER" . --repo-type dataset --commit-message "$$MESSAGE"
 
 upload-by-library:
-	$(WATCH) "$$WIKIDATA" -m wikidata.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
+	$(WATCH) "$$WIKIDATA" -m wikidata.upload.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
 
 clean: ## remove the virtual environments, hfd and the demo
 	rm -rf $(VENV) $(HF) $(HF1) $(READERS) .hfd demo

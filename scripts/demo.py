@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 from huggingface_hub import HfFileSystem
-from make_sample import write_sample
 
 from localhub.testing import RunningHub, running_hub
+from scripts.sample.build import write_sample
 from wikidata.config import FOLDERS, HF_USER, Table, target_repos
+from wikidata.report.terminal import table_of
 from wikidata.state import due_chunks, get_all_state
-from wikidata.terminal import table_of
 
 DEMO = Path("demo").absolute()
 CHUNK, PARTS = 3, 4

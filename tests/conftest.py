@@ -1,7 +1,6 @@
 """What all tests share: a clean environment, and a home folder that nobody can write to."""
 
 import os
-import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -10,12 +9,9 @@ import pytest
 from huggingface_hub import HfApi
 
 from localhub.testing import RunningHub, running_hub
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from box import Box  # noqa: E402 - needs the path above
-from make_sample import write_sample  # noqa: E402
+from scripts.sample.build import write_sample
+from tests.helpers.box import ROOT, Box
+from wikidata.config import SETTINGS
 
 UPLOADERS = {
     "huggingface-cli": "huggingface-cli",
@@ -27,9 +23,8 @@ UPLOADERS = {
 REPO_NAMES = (f"permutans/new-{number}" for number in count())
 
 _SETTINGS = (
-    *("CHUNK", "TABLE", "DRY_RUN", "QUIET", "PRIVATE", "HF_", "HUGGING_FACE", "UPLOAD", "WIKIDATA", "MAKE", "MFLAGS"),
-    *("STATE_DIR", "OUTPUT_DIR", "AUDIT_DIR", "MANIFEST_DIR", "STAGING_DIR", "LOG_", "LOCK_"),
-    *("LAYOUT", "OPEN", "QUICK", "JOBS", "WORKERS", "STALL_MINUTES", "ATTEMPTS", "RETRY_SECONDS"),
+    *(setting.name for setting in SETTINGS),
+    *("CHUNK", "TABLE", "QUICK", "HF_", "HUGGING_FACE", "WIKIDATA", "MAKE", "MFLAGS"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Sample pipeline output: what the pipeline leaves on disk before a push. See make_sample.py for its use.
+"""Sample pipeline output: what the pipeline leaves on disk before a push. See `__main__.py` for its use.
 
 `build` makes a sample. `entities` turns Wikibase JSON into rows of the five tables; `sources` deals those of a file out
 to the source files; `well_known` has a few entities written down by hand, and `builtin` makes any number of rows of

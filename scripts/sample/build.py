@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from sample.builtin import CHUNKS_AT_MOST, BuiltinSource
-from sample.entities import read_entities
-from sample.errors import SampleError
-from sample.layout import SourceFile
-from sample.settle import settle
-from sample.sources import EntitySource, Source
-from sample.write import Options, write_files
+from scripts.sample.builtin import CHUNKS_AT_MOST, BuiltinSource
+from scripts.sample.entities import read_entities
+from scripts.sample.errors import SampleError
+from scripts.sample.layout import SourceFile
+from scripts.sample.settle import settle
+from scripts.sample.sources import EntitySource, Source
+from scripts.sample.write import Options, write_files
 from wikidata.config import Table
 
 DEFAULT_KEYS = 10

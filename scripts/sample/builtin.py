@@ -4,10 +4,10 @@ from hashlib import sha256
 
 import polars as pl
 
-from sample.entities import SCHEMAS
-from sample.keys import choose_keys
-from sample.layout import SourceFile
-from sample.well_known import read_well_known
+from scripts.sample.entities import SCHEMAS
+from scripts.sample.keys import choose_keys
+from scripts.sample.layout import SourceFile
+from scripts.sample.well_known import read_well_known
 from wikidata.config import Table
 
 CHUNKS_AT_MOST = 100_000

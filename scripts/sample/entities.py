@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 
-from sample.errors import SampleError
+from scripts.sample.errors import SampleError
 from wikidata.config import Table
 
 NO_LANGUAGE = "mul"

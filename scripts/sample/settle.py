@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from sample.errors import SampleError
-from sample.layout import AUDIT, RESULTS, STATE, chunk_of, find_files
+from scripts.sample.errors import SampleError
+from scripts.sample.layout import AUDIT, RESULTS, STATE, chunk_of, find_files
 from wikidata.state import UNREADABLE, parse_step
 
 _STATE_SUFFIX = ".jsonl"

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import polars as pl
 
-from sample.entities import SCHEMAS, Entities
-from sample.keys import is_valid_key
-from sample.layout import SourceFile
+from scripts.sample.entities import SCHEMAS, Entities
+from scripts.sample.keys import is_valid_key
+from scripts.sample.layout import SourceFile
 from wikidata.config import Table
 
 

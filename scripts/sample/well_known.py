@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from sample.entities import NO_LANGUAGE, SCHEMAS, json_text
+from scripts.sample.entities import NO_LANGUAGE, SCHEMAS, json_text
 from wikidata.config import Table
 
 WELL_KNOWN = Path(__file__).with_suffix(".json")

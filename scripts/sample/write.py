@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sample.layout import AUDIT, RESULTS, STATE, SourceFile
-from sample.sources import Source
+from scripts.sample.layout import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.sources import Source
 from wikidata.config import Table
 from wikidata.state import Step
 

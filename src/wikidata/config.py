@@ -1,11 +1,15 @@
-"""Tables, partition columns, repo names, folders, and the environment variables that override them."""
+"""Tables, repo names, and the settings that a user may change, each of them named, typed, defaulted and explained once.
+
+`python -m wikidata.config` lists the settings for `make help`. This module imports the standard library alone.
+"""
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from wikidata.errors import UsageError
 
@@ -19,33 +23,86 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = _CHECKOUT if (_CHECKOUT / "Makefile").is_file() else Path.cwd()
 """The folder of the Makefile; the default folders lie beside it."""
 
-HUB_VERSIONS = "0.34 to 2.x"
-"""Of huggingface_hub, as a library and as a CLI."""
-
-FOLDERS = {
-    "STATE_DIR": "state",
-    "OUTPUT_DIR": "results",
-    "AUDIT_DIR": "audit",
-    "MANIFEST_DIR": "manifests",
-    "STAGING_DIR": "staging",
-    "LOG_DIR": "logs",
-}
-"""The environment variable of each folder, and the default, which lies beside the Makefile."""
+_ID = {"id": "the entity, such as `Q42`"}
+_LANGUAGE = {"language": "the language, by Wikimedia's code; the key that the table is split by"}
 
 
 class Table(StrEnum):
-    """The five published tables, each a dataset repo of its own."""
+    """The published tables, each a dataset repo of its own, with everything that is particular to it.
 
-    LABELS = "labels"
-    DESCRIPTIONS = "descriptions"
-    ALIASES = "aliases"
-    LINKS = "links"
-    CLAIMS = "claims"
+    `partition_column` is the column by whose values, the keys, the table is split into folders; `default_key` the key
+    that readers get if they ask for none; `content` a sentence for the dataset card; `columns` what each column means.
+    What columns the files really have is read from them.
+    """
 
-    @property
-    def partition_column(self) -> str:
-        """The column by whose values the table is split into folders."""
-        return "site" if self is Table.LINKS else "language"
+    LABELS = (
+        "labels",
+        "language",
+        "en",
+        "The names of Wikidata's entities, in every language: one row per entity and language.",
+        _ID | _LANGUAGE | {"label": "the name of the entity in that language"},
+    )
+    DESCRIPTIONS = (
+        "descriptions",
+        "language",
+        "en",
+        "Descriptions of Wikidata's entities, in every language: one row per entity and language.",
+        _ID | _LANGUAGE | {"description": "the description in that language"},
+    )
+    ALIASES = (
+        "aliases",
+        "language",
+        "en",
+        "Other names of Wikidata's entities, in every language: one row per alias.",
+        _ID | _LANGUAGE | {"alias": "another name in that language"},
+    )
+    LINKS = (
+        "links",
+        "site",
+        "enwiki",
+        "The pages of Wikimedia's sites about Wikidata's entities: one row per entity and site.",
+        {
+            **_ID,
+            "site": "the site, such as `enwiki`; the key that the table is split by",
+            "title": "the title of the page",
+            "badges": "ids of the badges that the page has",
+        },
+    )
+    CLAIMS = (
+        "claims",
+        "language",
+        "en",
+        "The statements of Wikidata: one row per statement.",
+        {
+            **_ID,
+            **_LANGUAGE,
+            "property": "the property, such as `P31`",
+            "datatype": "the type of the value",
+            "snaktype": "`value`, `somevalue` (unknown) or `novalue` (none)",
+            "value": "the value",
+            "rank": "`preferred`, `normal` or `deprecated`",
+        },
+    )
+
+    partition_column: str
+    default_key: str
+    content: str
+    columns: Mapping[str, str]
+
+    def __new__(
+        cls, name: str, partition_column: str, default_key: str, content: str, columns: Mapping[str, str]
+    ) -> "Table":
+        """A member is the string `name`, with the other facts as attributes."""
+        table = str.__new__(cls, name)
+        table._value_ = name
+        table.partition_column, table.default_key = partition_column, default_key
+        table.content, table.columns = content, columns
+        return table
+
+    @classmethod
+    def named(cls, name: str) -> "Table":
+        """The table of that name; raises ValueError if there is none."""
+        return cls(name)  # type: ignore[call-arg] # a lookup, not a new member
 
 
 class Layout(StrEnum):
@@ -63,122 +120,161 @@ def target_repos(hf_user: str) -> dict[Table, str]:
     return {table: REPO_TARGET.format(hf_user=hf_user, tbl=table) for table in Table}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a user may set, by environment variables of the same names in capitals (see the Makefile)."""
-
-    dry_run: bool
-    quiet: bool
-    yes: bool
-    open: bool
-    hf_user: str
-    state_dir: Path
-    output_dir: Path
-    audit_dir: Path
-    manifest_dir: Path
-    staging_dir: Path
-    log_dir: Path
-    layout: Layout
-    jobs: int
-    workers: int | None
-    private: bool
-    stall_minutes: float
-    upload_timeout_hours: float
-    attempts: int
-    retry_seconds: float
-    lock_stale_hours: float
-    log_keep_days: float
-    ping_url: str = field(repr=False)
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; an empty variable counts as unset. Raises UsageError naming the variable."""
-        reader = _Reader(environment)
-        reader.check_staging()
-        hf_user = reader.text("HF_USER", HF_USER)
-        for repo in target_repos(hf_user).values():
-            check_repo_id(repo, "HF_USER")
-        return cls(
-            dry_run=reader.flag("DRY_RUN"),
-            quiet=reader.flag("QUIET"),
-            yes=reader.flag("YES"),
-            open=reader.flag("OPEN"),
-            hf_user=hf_user,
-            state_dir=reader.folder("STATE_DIR"),
-            output_dir=reader.folder("OUTPUT_DIR"),
-            audit_dir=reader.folder("AUDIT_DIR"),
-            manifest_dir=reader.folder("MANIFEST_DIR"),
-            staging_dir=reader.folder("STAGING_DIR"),
-            log_dir=reader.folder("LOG_DIR"),
-            layout=reader.layout(),
-            jobs=reader.count("JOBS", 5),
-            workers=reader.count("WORKERS", 1) if reader.text("WORKERS", "") else None,
-            private=reader.flag("PRIVATE"),
-            stall_minutes=reader.positive("STALL_MINUTES", 10),
-            upload_timeout_hours=reader.positive("UPLOAD_TIMEOUT", 24),
-            attempts=reader.count("ATTEMPTS", 6),
-            retry_seconds=reader.positive("RETRY_SECONDS", 2),
-            lock_stale_hours=reader.positive("LOCK_STALE_HOURS", 24),
-            log_keep_days=reader.positive("LOG_KEEP_DAYS", 30),
-            ping_url=reader.text("PING_URL", ""),
-        )
-
-
-def installed_version() -> str:
-    """The version of the huggingface_hub that this Python has; empty where it has none."""
-    from importlib.metadata import PackageNotFoundError, version  # costly, and seldom needed
-
-    try:
-        return version("huggingface_hub")
-    except PackageNotFoundError:
-        return ""
-
-
 def check_repo_id(repo_id: str, source: str) -> str:
-    """Return `repo_id` where it is a valid `owner/name`; raise UsageError naming its `source` otherwise."""
+    """Return `repo_id` if it is a valid `owner/name`; raise UsageError naming its `source` otherwise."""
     if not _REPO_ID.fullmatch(repo_id):
         raise UsageError(f"{source}: {repo_id!r} is not a repo id such as permutans/wikidata-labels")
     return repo_id
 
 
-class _Reader:
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self.environment = environment
+@dataclass(frozen=True)
+class Selection:
+    """What a command is about: one chunk or all, one table or all."""
 
-    def text(self, name: str, default: str) -> str:
-        return self.environment.get(name) or default
+    chunk: int | None = None
+    table: Table | None = None
 
-    def folder(self, name: str) -> Path:
-        given = self.environment.get(name)
-        return Path(given).absolute() if given else ROOT / FOLDERS[name]
+    def repos(self, settings: "Settings") -> dict[Table, str]:
+        """The repo of every chosen table."""
+        repos = target_repos(settings.hf_user)
+        return {self.table: repos[self.table]} if self.table else repos
 
-    def layout(self) -> Layout:
-        value = self.text("LAYOUT", Layout.AUTO)
-        if value not in list(Layout):
-            raise UsageError(f"LAYOUT={value}: must be one of {', '.join(Layout)}")
-        return Layout(value)
 
-    def check_staging(self) -> None:
+class Setting(NamedTuple):
+    """An environment variable; `parse` takes its name and its value, and raises UsageError."""
+
+    name: str
+    default: str
+    help: str
+    parse: Callable[[str, str], Any]
+
+    def read(self, environment: Mapping[str, str]) -> Any:
+        """The value of the setting; an empty variable counts as unset."""
+        return self.parse(self.name, environment.get(self.name) or self.default)
+
+
+def _text(_name: str, value: str) -> str:
+    return value
+
+
+def _flag(name: str, value: str) -> bool:
+    if value not in {"", "0", "1"}:
+        raise UsageError(f"{name}={value}: must be 1 or 0")
+    return value == "1"
+
+
+def _folder(_name: str, value: str) -> Path:
+    return Path(value).absolute()
+
+
+def _user(name: str, value: str) -> str:
+    for repo in target_repos(value).values():
+        check_repo_id(repo, name)
+    return value
+
+
+def _layout(name: str, value: str) -> Layout:
+    if value not in list(Layout):
+        raise UsageError(f"{name}={value}: must be one of {', '.join(Layout)}")
+    return Layout(value)
+
+
+def _count(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) < 1:
+        raise UsageError(f"{name}={value}: must be a whole number from 1 to 9999")
+    return int(value)
+
+
+def _count_or_none(name: str, value: str) -> int | None:
+    return _count(name, value) if value else None
+
+
+def _positive(name: str, value: str) -> float:
+    if not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{0,9}", value) or not value.strip("0."):
+        raise UsageError(f"{name}={value}: must be a number above 0")
+    return float(value)
+
+
+def _setting(
+    name: str, default: str, help_text: str, parse: Callable[[str, str], Any], *, is_secret: bool = False
+) -> Any:
+    return field(repr=not is_secret, metadata={"setting": Setting(name, default, help_text, parse)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may set, by environment variables or on the command line of make."""
+
+    dry_run: bool = _setting("DRY_RUN", "", "1: tell what would be uploaded, and change nothing", _flag)
+    quiet: bool = _setting("QUIET", "", "1: print nothing if all goes well, for cron", _flag)
+    yes: bool = _setting("YES", "", "1: make prune deletes what it lists", _flag)
+    hf_user: str = _setting("HF_USER", HF_USER, "the user or organization that owns the repos", _user)
+    private: bool = _setting("PRIVATE", "", "1: repos that have to be created are private", _flag)
+    state_dir: Path = _setting("STATE_DIR", "state", "state files of the pipeline", _folder)
+    output_dir: Path = _setting("OUTPUT_DIR", "results", "partition files of the pipeline", _folder)
+    audit_dir: Path = _setting("AUDIT_DIR", "audit", "sidecars of the pipeline", _folder)
+    manifest_dir: Path = _setting("MANIFEST_DIR", "manifests", "manifests and receipts; keep them", _folder)
+    staging_dir: Path = _setting(
+        "STAGING_DIR", "staging", "where files are packed and laid out for the upload; emptied afterwards", _folder
+    )
+    log_dir: Path = _setting("LOG_DIR", "logs", "the upload CLI's output, a file for each run", _folder)
+    layout: Layout = _setting(
+        "LAYOUT", "auto", "files: as they are; packed: one per chunk and key; auto: as the repo has it, or as it fits",
+        _layout,
+    )  # fmt: skip
+    jobs: int = _setting("JOBS", "5", "tables that are pushed at the same time", _count)
+    workers: int | None = _setting(
+        "WORKERS", "", "workers of each upload-large-folder; none means 1 for up to 100 files, else 4", _count_or_none
+    )
+    stall_minutes: float = _setting(
+        "STALL_MINUTES", "10", "an upload is killed if no byte and no file has advanced for so long", _positive
+    )
+    upload_timeout_hours: float = _setting(
+        "UPLOAD_TIMEOUT", "24", "an upload is killed after so many hours in any case", _positive
+    )
+    attempts: int = _setting("ATTEMPTS", "6", "attempts at what fails with a transient error", _count)
+    retry_seconds: float = _setting(
+        "RETRY_SECONDS", "2", "the wait after the first transient error; doubled each time", _positive
+    )
+    lock_stale_hours: float = _setting(
+        "LOCK_STALE_HOURS", "24", "a push of another process that runs for longer is reported to cron", _positive
+    )
+    log_keep_days: float = _setting("LOG_KEEP_DAYS", "30", "logs are removed after so many days", _positive)
+    ping_url: str = _setting(
+        "PING_URL", "", "a monitoring service to ping: /start, success, /fail, as healthchecks.io has them", _text,
+        is_secret=True,
+    )  # fmt: skip
+    uploader: str = _setting(
+        "UPLOADER", "huggingface-cli", "what uploads: huggingface-cli, hf (the newest), library, or a path", _text
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; an empty variable counts as unset. Raises UsageError naming the variable."""
+        folders = {setting.name: str(ROOT / setting.default) for setting in SETTINGS if setting.parse is _folder}
+        given = folders | {name: value for name, value in environment.items() if value}
+        settings = cls(**{name: setting.read(given) for name, setting in _by_field()})
+        settings._check_staging()
+        return settings
+
+    def _check_staging(self) -> None:
         """What is staged is deleted: no other folder may be the staging folder, or lie in it."""
-        staging = self.folder("STAGING_DIR").resolve()
-        for name in FOLDERS:
-            if name != "STAGING_DIR" and self.folder(name).resolve().is_relative_to(staging):
-                raise UsageError(f"STAGING_DIR: must not hold {name}: give it a folder of its own")
+        staging = self.staging_dir.resolve()
+        for name, setting in _by_field():
+            is_other = setting.parse is _folder and setting.name != "STAGING_DIR"
+            if is_other and getattr(self, name).resolve().is_relative_to(staging):
+                raise UsageError(f"STAGING_DIR: must not hold {setting.name}: give it a folder of its own")
 
-    def flag(self, name: str) -> bool:
-        value = self.text(name, "0")
-        if value not in {"0", "1"}:
-            raise UsageError(f"{name}={value}: must be 1 or 0")
-        return value == "1"
 
-    def count(self, name: str, default: int) -> int:
-        value = self.text(name, str(default))
-        if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) < 1:
-            raise UsageError(f"{name}={value}: must be a whole number from 1 to 9999")
-        return int(value)
+def _by_field() -> Iterator[tuple[str, Setting]]:
+    return ((each.name, each.metadata["setting"]) for each in fields(Settings))
 
-    def positive(self, name: str, default: float) -> float:
-        value = self.text(name, str(default))
-        if not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{0,9}", value) or not value.strip("0."):
-            raise UsageError(f"{name}={value}: must be a number above 0")
-        return float(value)
+
+SETTINGS = tuple(setting for _, setting in _by_field())
+FOLDERS = {setting.name: setting.default for setting in SETTINGS if setting.parse is _folder}
+"""The environment variable of each folder, and the default, which lies beside the Makefile."""
+
+
+if __name__ == "__main__":
+    for each in SETTINGS:
+        print(f"  {each.name:<17} {each.default:<16} {each.help}")  # noqa: T201

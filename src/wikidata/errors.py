@@ -58,11 +58,15 @@ class StagingError(PushError):
 
 
 class HubError(PushError):
-    """The Hub refused: trying again would not help."""
+    """The Hub did not do what it was asked to do."""
+
+
+class HubRefusedError(HubError):
+    """A permanent error: trying again would not help."""
 
 
 class HubUnavailableError(HubError):
-    """The Hub did not answer, or said that it will later: `retry_after_seconds` says when, where the Hub did."""
+    """A transient error: no answer, or "later"; `retry_after_seconds` says when, if the Hub did."""
 
     exit_code = Exit.TRY_LATER
 
@@ -75,8 +79,12 @@ class QuotaError(HubUnavailableError):
     """A request or commit quota is used up."""
 
 
-class UploadFailedError(PushError):
-    """The upload CLI failed. `table` is the table, `tail` the last lines of its log."""
+class ProgramError(PushError):
+    """A program that a push needs is missing, or not what it should be."""
+
+
+class UploadError(PushError):
+    """The upload CLI did not upload everything. `table` is the table, `tail` the last lines of its log."""
 
     def __init__(self, table: str, message: str, tail: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -84,8 +92,12 @@ class UploadFailedError(PushError):
         self.tail = tuple(tail)
 
 
-class UploadUnfinishedError(UploadFailedError):
-    """The upload CLI was ended for a reason that passes: a stall, a timeout, a Hub in trouble."""
+class UploadFailedError(UploadError):
+    """A permanent error: trying again would not help."""
+
+
+class UploadUnfinishedError(UploadError):
+    """A transient error: a stall, a time-out, a Hub in trouble."""
 
     exit_code = Exit.TRY_LATER
 

@@ -7,17 +7,18 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from wikidata import layout as layouts
-from wikidata import pack, staging
-from wikidata.columns import read_columns, require_one, unify
 from wikidata.config import Layout, Table
+from wikidata.dataset import layout as layouts
+from wikidata.dataset import packing as pack
+from wikidata.dataset.layout import Scale, scale_of
+from wikidata.dataset.schema import read_columns, require_one, unify
+from wikidata.dataset.survey import Partitions, survey
 from wikidata.errors import ManifestError, PushError
-from wikidata.hub import Look, RemoteFile, Visit, lacking
-from wikidata.layout import Scale, scale_of
-from wikidata.manifest import PACKED_SCHEMA, SCHEMA, Manifest, manifest_path, read_manifest
-from wikidata.partitions import Partitions, survey
+from wikidata.hub.client import Look, RemoteFile, Visit, lacking
+from wikidata.records.manifest import PACKED_SCHEMA, SCHEMA, Manifest, manifest_path, read_manifest
 from wikidata.session import Session
 from wikidata.state import require_complete
+from wikidata.upload import staging
 
 
 @dataclass(frozen=True)

@@ -16,25 +16,26 @@ from pathlib import Path
 
 import polars as pl
 
-from wikidata import staging, upload
-from wikidata.columns import remember_columns
+from wikidata.card.publish import publish_card
 from wikidata.config import Settings, Table, target_repos
+from wikidata.dataset.layout import check_upload
+from wikidata.dataset.schema import remember_columns
+from wikidata.dataset.survey import changed_files
 from wikidata.errors import NotArrivedError, PushError, QuotaError, UploadFailedError, UploadUnfinishedError
-from wikidata.failures import Kind, is_unexplained
-from wikidata.hub import Look, lacking
-from wikidata.layout import check_upload
-from wikidata.listener import Listener
-from wikidata.lock import hold
-from wikidata.manifest import write_manifest
-from wikidata.partitions import changed_files
+from wikidata.hub.client import Look, lacking
 from wikidata.plan import Chunk, Plan, complete_chunk, make_plan
-from wikidata.publish import publish_card
-from wikidata.quota import check_not_before, remember_quota
-from wikidata.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
+from wikidata.records.lock import hold
+from wikidata.records.manifest import write_manifest
+from wikidata.records.quota import check_not_before, remember_quota
+from wikidata.records.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
+from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import due_chunks, get_all_state, raise_to_push, require_complete
-from wikidata.uploader import Uploader, find_program, find_uploader
-from wikidata.watch import Outcome
+from wikidata.upload import run as upload
+from wikidata.upload import staging
+from wikidata.upload.failures import Kind, is_unexplained
+from wikidata.upload.finder import Uploader, find_program, find_uploader
+from wikidata.upload.watcher import Outcome
 
 
 def push_chunk(
@@ -43,13 +44,17 @@ def push_chunk(
     """Publish the partition files of a complete chunk and raise its source files to PUSH.
 
     `target_repos` maps tables to dataset repo ids. Returns a receipt per table. All other settings come from the
-    environment, as with `make push`. Raises ChunkIncompleteError, ManifestError, HubError, UploadFailedError (with
-    `table` and `tail`, the end of the CLI's log), NotArrivedError, LockedError, or TablesFailedError where several
-    tables failed; nothing is raised to PUSH then.
+    environment, as with `make push`; with `DRY_RUN=1` the chunk is only planned, and no receipt is returned. Raises
+    ChunkIncompleteError, ManifestError, HubError, UploadError (with `table` and `tail`, the end of the CLI's log),
+    NotArrivedError, LockedError, or TablesFailedError if several tables failed; nothing is raised to PUSH then.
     """
     given = {"STATE_DIR": os.path.abspath(state_dir), "OUTPUT_DIR": os.path.abspath(output_dir)}
     settings = Settings.from_environment(os.environ | given)
-    return push(Session(settings, target_repos, Listener()), chunk_idx)
+    with Session(settings, target_repos, Listener()) as session:
+        if settings.dry_run:
+            preview(session, chunk_idx)
+            return {}
+        return push(session, chunk_idx)
 
 
 def push(session: Session, chunk: int, *, if_due: bool = False) -> dict[Table, Receipt]:
@@ -67,7 +72,7 @@ def push(session: Session, chunk: int, *, if_due: bool = False) -> dict[Table, R
         whole = complete_chunk(state, chunk)
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
-        find_program()
+        find_program(settings.uploader)
         try:
             session.check_rights()
             receipts = session.for_each_table(lambda table: _push_table(session, whole, table))
@@ -113,7 +118,7 @@ def _record(session: Session, plan: Plan) -> None:
 
 def _deliver(session: Session, plan: Plan) -> Look:
     """Upload what the Hub lacks, again and again as long as that may help; returns a look that lacks nothing."""
-    uploader = find_uploader(session.settings.manifest_dir)
+    uploader = find_uploader(session.settings.uploader, session.settings.manifest_dir)
     for warning in check_upload(plan.missing, plan.repo_id):
         session.listener.warn(plan.manifest.table, warning)
     if plan.look.revision is None:

@@ -5,12 +5,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
-from wikidata import upload
 from wikidata.config import Settings, Table, check_repo_id
-from wikidata.errors import HubError, PushError, TablesFailedError
-from wikidata.hub import Hub
-from wikidata.listener import Listener
+from wikidata.errors import HubRefusedError, PushError, TablesFailedError
+from wikidata.hub.client import LONGEST_ANSWER_SECONDS, Hub
+from wikidata.hub.transport import confined
+from wikidata.report.listener import Listener
 from wikidata.retry import Patience
+from wikidata.upload import run as upload
 
 Result = TypeVar("Result")
 
@@ -20,19 +21,27 @@ class Session:
 
     def __init__(self, settings: Settings, repos: Mapping[Table, str], listener: Listener) -> None:
         self.settings = settings
-        self.repos = {Table(table): check_repo_id(repo_id, "target_repos") for table, repo_id in repos.items()}
+        self.repos = {Table.named(table): check_repo_id(repo_id, "target_repos") for table, repo_id in repos.items()}
         self.listener = listener
         self.patience = Patience(settings, listener.note)
         self.hub = Hub(self.patience)
+        self._confinement = confined(min(LONGEST_ANSWER_SECONDS, settings.stall_minutes * 60))
         self.disk = Lock()
         """Held while a table is read from the disk: one after the other is faster than five at once."""
 
+    def __enter__(self) -> "Session":
+        self._confinement.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._confinement.__exit__(None, None, None)
+
     def check_rights(self) -> None:
-        """Raise HubError where there is no token, or one that may not write to all of the repos."""
+        """Raise HubRefusedError where there is no token, or one that may not write to all of the repos."""
         identity = self.hub.identify()
         for table, repo_id in self.repos.items():
             if refusal := identity.refusal(repo_id):
-                raise HubError(f"{table}: {refusal}")
+                raise HubRefusedError(f"{table}: {refusal}")
 
     def for_each_table(self, work: Callable[[Table], Result]) -> dict[Table, Result]:
         """Do `work` for every table, `JOBS` at a time; all are attempted before what failed is raised."""

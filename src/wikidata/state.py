@@ -17,7 +17,7 @@ from typing import NamedTuple
 import polars as pl
 
 from wikidata.errors import ChunkIncompleteError, StateError
-from wikidata.files import SHARED_MODE, write_atomically
+from wikidata.system.files import SHARED_MODE, write_atomically
 
 UNREADABLE = -1
 """The step of a state file that is empty, half-written or damaged: below every real step, so never complete."""

@@ -1,0 +1,77 @@
+"""What must hold at the end. Every check gives one line for each thing that does not."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from localhub.faults import Quota
+from scripts.rehearsal.arrived import Listing, entries_by_folder
+from scripts.rehearsal.pipeline import behind
+
+FILES_A_REPO = 100_000
+ENTRIES_A_FOLDER = 10_000
+BYTES_A_FILE = 200 * 1000**3
+"""The Hub's limits (huggingface.co/docs/hub/storage-limits): the first and the last are advice, the second is hard."""
+
+
+def check_steps(state: pl.DataFrame, sizes: dict[int, int]) -> Iterator[str]:
+    """Every part of every chunk is at PUSH."""
+    if late := behind(state, sizes):
+        yield f"state: {len(late)} of {len(sizes)} chunks are not at PUSH, such as chunk {late[0]}"
+    if state.height != sum(sizes.values()):
+        yield f"state: {state.height} state files, not {sum(sizes.values())}"
+
+
+def check_limits(repo: str, listing: Listing, chunks: Sequence[int]) -> Iterator[str]:
+    """A repo stays within the Hub's limits, and has nothing but these chunks, in one layout."""
+    if len(listing.sizes) > FILES_A_REPO:
+        yield f"{repo}: {len(listing.sizes):,} files, and the Hub advises at most {FILES_A_REPO:,}"
+    for folder, entries in entries_by_folder(list(listing.sizes)):
+        if entries > ENTRIES_A_FOLDER:
+            yield f"{repo}/{folder}: {entries:,} entries, and the Hub takes at most {ENTRIES_A_FOLDER:,}"
+    for path, size_bytes in listing.sizes.items():
+        if size_bytes > BYTES_A_FILE:
+            yield f"{repo}/{path}: {size_bytes:,} bytes, and the Hub advises at most {BYTES_A_FILE:,}"
+    strangers = [
+        *listing.strangers,
+        *(listing.chunks[chunk][0].path for chunk in listing.chunks if chunk not in chunks),
+    ]
+    if len(listing.layouts) > 1:
+        yield f"{repo}: has both layouts, {' and '.join(sorted(listing.layouts))}"
+    if strangers:
+        yield f"{repo}: {len(strangers)} files or chunks that nobody made, such as {strangers[0]}"
+
+
+def check_rows(where: str, expected: pl.DataFrame, found: pl.DataFrame) -> Iterator[str]:
+    """Every expected row, by `key` and `id`, was found exactly once, intact, and no other was."""
+    row = ["key", "id"]
+    faults = {
+        "are missing": expected.join(found, on=row, how="anti"),
+        "are there that nobody made": found.join(expected, on=row, how="anti"),
+        "are there more than once": found.filter(pl.struct(row).is_duplicated()),
+        "have other columns or values": found.filter(~pl.col("intact")),
+    }
+    for fault, rows in faults.items():
+        if rows.height:
+            key, id_ = rows.select(row).row(0)
+            yield f"{where}: {rows.height:,} rows {fault}, such as {id_} of {key}"
+
+
+def check_commits(dates: Sequence[str], quota: Quota) -> Iterator[str]:
+    """The commits that landed, by their dates, never exceeded the quota."""
+    most = most_within(dates, quota.window_seconds)
+    if most > quota.commits:
+        yield f"{most} commits landed within {quota.window_seconds:g} seconds, and the quota is {quota.commits}"
+
+
+def most_within(dates: Sequence[str], window_seconds: float) -> int:
+    """The most of these dates in any window; one second shorter, as the server's own clock is another."""
+    times = sorted(datetime.fromisoformat(date) for date in dates)
+    window = timedelta(seconds=window_seconds - 1)
+    first = most = 0
+    for last, time in enumerate(times):
+        while time - times[first] >= window:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

@@ -1,0 +1,1 @@
+"""One module for each subcommand: a function that returns an exit code."""

@@ -1,0 +1,17 @@
+"""`wikidata card`: print the dataset card that the next push would publish."""
+
+from wikidata.card.publish import preview_card
+from wikidata.config import Selection, Settings
+from wikidata.errors import Exit, UsageError
+from wikidata.report.terminal import Terminal
+from wikidata.session import Session
+from wikidata.state import get_all_state
+
+
+def run(settings: Settings, chosen: Selection) -> Exit:
+    """Print the card of the chosen table."""
+    if chosen.table is None:
+        raise UsageError("card: of which table? make card TABLE=labels, or wikidata card --table labels")
+    with Session(settings, chosen.repos(settings), Terminal(quiet=settings.quiet)) as session:
+        print(preview_card(session, chosen.table, get_all_state(settings.state_dir)), end="")
+    return Exit.OK

@@ -1,0 +1,110 @@
+"""`wikidata push`: one chunk, or every due one, lowest first; each is attempted, and the worst exit code wins.
+
+`wikidata.push`, which loads huggingface_hub, is imported only if there is something to push: a tick of cron with
+nothing to do costs little more than polars.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wikidata.config import Selection, Settings
+from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.report.failures import describe, report
+from wikidata.report.ping import Ping
+from wikidata.report.terminal import Terminal, readable_bytes, table_of
+from wikidata.state import due_chunks, get_all_state, stuck_chunks
+
+if TYPE_CHECKING:
+    from wikidata.session import Session
+
+
+def run(settings: Settings, chosen: Selection) -> Exit:
+    """Push, or with DRY_RUN=1 only tell what would be uploaded."""
+    return _dry_run(settings, chosen) if settings.dry_run else _push(settings, chosen)
+
+
+def _push(settings: Settings, chosen: Selection) -> Exit:
+    """A tick (no chunk named, no terminal) that finds another push at work, or a quota used up, says nothing."""
+    ping = Ping(settings.ping_url, warn=lambda line: print(line, file=sys.stderr))
+    ping.start()
+    is_tick = chosen.chunk is None and not sys.stderr.isatty()
+    codes, told = [], []
+    for error in _failures(settings, chosen):
+        codes.append(error.exit_code)
+        if not (is_tick and _is_quiet(error, settings)):
+            report(error)
+            told += describe(error)
+    if told:
+        ping.fail(told)
+    elif not codes:
+        ping.success()
+    return worst(codes)
+
+
+def _failures(settings: Settings, chosen: Selection) -> Iterator[PushError]:
+    """Push each chunk, and yield what failed as it fails."""
+    chunks = [chosen.chunk] if chosen.chunk is not None else []
+    if chosen.chunk is None:
+        try:
+            state = get_all_state(settings.state_dir)
+        except StateError as error:
+            yield error
+            return
+        yield from stuck_chunks(state, settings.state_dir)
+        chunks = due_chunks(state)
+    if not chunks:
+        return
+    from wikidata.push import push
+    from wikidata.session import Session
+
+    terminal = Terminal(quiet=settings.quiet)
+    with Session(settings, chosen.repos(settings), terminal) as session:
+        for chunk in chunks:
+            try:
+                push(session, chunk, if_due=chosen.chunk is None)
+            except PushError as error:
+                terminal.finish()
+                yield error
+                if isinstance(error, TryLaterError):
+                    return
+
+
+def _is_quiet(error: PushError, settings: Settings) -> bool:
+    """Whether a tick need not tell: somebody else is at work, though not for too long, or it is not yet time."""
+    if isinstance(error, LockedError):
+        return error.held_seconds <= settings.lock_stale_hours * 3600
+    return isinstance(error, TryLaterError)
+
+
+def _dry_run(settings: Settings, chosen: Selection) -> Exit:
+    chunks = [chosen.chunk] if chosen.chunk is not None else due_chunks(get_all_state(settings.state_dir))
+    if not chunks:
+        return Exit.OK
+    from wikidata.session import Session
+
+    codes = []
+    with Session(settings, chosen.repos(settings), Terminal(quiet=settings.quiet)) as session:
+        for chunk in chunks:
+            try:
+                _print_preview(session, chunk)
+            except PushError as error:
+                codes.append(report(error))
+    return worst(codes)
+
+
+def _print_preview(session: "Session", chunk: int) -> None:
+    from wikidata.push import preview
+
+    rows = [
+        (
+            str(chunk),
+            table.value,
+            plan.manifest.files.height,
+            plan.missing.height,
+            readable_bytes(int(plan.missing["size_bytes"].sum())),
+            plan.repo_id + ("" if plan.look.revision else " (to be created)"),
+        )
+        for table, plan in preview(session, chunk).items()
+    ]
+    print(table_of(rows, ("chunk", "table", "files", "to upload", "bytes", "repo")))

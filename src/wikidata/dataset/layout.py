@@ -1,0 +1,194 @@
+"""How a table lies in its repo: the partition files as they are, or packed, one file per chunk and key.
+
+Decisions and names only. What the Hub bears (its documents of August 2026, and its maintainers' words) is below; what a
+repo has is looked up there (`hub.py`), so the repo itself remembers its layout.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+import polars as pl
+
+from wikidata.config import Layout
+from wikidata.dataset.survey import Partitions
+from wikidata.errors import LayoutError
+from wikidata.state import summarize
+
+FILES_A_REPO = 100_000
+"""Recommended: a repo of 1.6 million met 429 and 504 on every commit."""
+ENTRIES_A_FOLDER = 10_000
+"""Hard: the commit is rejected."""
+FILE_BYTES = 200_000_000_000
+LARGEST_FILE_BYTES = 500_000_000_000
+"""Recommended, and hard."""
+ROW_GROUP_BYTES = 286 << 20
+"""What the viewer reads, uncompressed."""
+COMMITS_AN_HOUR = 128
+FILES_A_COMMIT = 150
+"""Of upload-large-folder, on average: 43,000 files took 289 commits."""
+
+_PACKED = re.compile(r"[^/]+=[^/]+/chunk_([0-9]+)\.parquet")
+_FILE = re.compile(r"([^/]+=[^/]+)/chunk_([0-9]+)-([0-9]+)-of-[0-9]+(?:_([0-9]+))?\.parquet")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The finished dataset: how many parts each of its chunks has."""
+
+    parts_of_chunk: Mapping[int, int]
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return len(self.parts_of_chunk)
+
+    @property
+    def parts(self) -> int:
+        """How many parts all chunks have."""
+        return sum(self.parts_of_chunk.values())
+
+
+def scale_of(state: pl.DataFrame) -> Scale:
+    """How large the dataset is whose state files these are."""
+    return Scale(dict(summarize(state).select("chunk", pl.max_horizontal("parts", "files")).iter_rows()))
+
+
+class Extent(NamedTuple):
+    """What a layout comes to when every chunk is published: files in the repo, entries in its fullest folder.
+
+    The root is a folder too: it has one entry for each key.
+    """
+
+    files: int
+    entries: int
+
+
+def packed_path(column: str, key: str, chunk: int) -> str:
+    """The path of a packed file in its repo."""
+    return f"{column}={key}/chunk_{chunk}.parquet"
+
+
+def layout_of(path: str) -> Layout | None:
+    """The layout that a file of this path belongs to; None where it is no data file."""
+    if _PACKED.fullmatch(path):
+        return Layout.PACKED
+    return Layout.FILES if _FILE.fullmatch(path) else None
+
+
+def chunk_of(path: str) -> int | None:
+    """The chunk that a file of this path belongs to, in either layout; None where it is no data file."""
+    if match := _PACKED.fullmatch(path):
+        return int(match[1])
+    match = _FILE.fullmatch(path)
+    return int(match[2]) if match else None
+
+
+def extents(partitions: Partitions, scale: Scale) -> dict[Layout, Extent]:
+    """What each layout comes to, if the other chunks are like this one."""
+    keys = partitions.files["key"].n_unique()
+    fullest = int(partitions.files["key"].value_counts()["count"].max() or 0)  # type: ignore[arg-type]
+    share = scale.parts / partitions.parts
+    return {
+        Layout.FILES: Extent(ceil(partitions.files.height * share), max(keys, ceil(fullest * share))),
+        Layout.PACKED: Extent(keys * scale.chunks, max(keys, scale.chunks)),
+    }
+
+
+def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
+    """The layout of a repo that has none yet, and why: files, where the finished dataset stays within the limits."""
+    files, packed = sizes[Layout.FILES], sizes[Layout.PACKED]
+    fits = files.files <= FILES_A_REPO and files.entries <= ENTRIES_A_FOLDER
+    layout = Layout.FILES if fits else Layout.PACKED
+    why = (
+        f"layout {layout}: all {scale.parts:,} parts of {scale.chunks} chunks come to about {files.files:,} files, "
+        f"{files.entries:,} in a folder, or packed to {packed.files:,}, {packed.entries:,} in a folder; "
+        f"the Hub recommends {FILES_A_REPO:,} files a repo and allows {ENTRIES_A_FOLDER:,} in a folder"
+    )
+    return layout, why
+
+
+def settle(
+    wish: Layout, there: Layout | None, sizes: dict[Layout, Extent], scale: Scale, repo_id: str
+) -> tuple[Layout, str]:
+    """The layout to push with, and why where that is news.
+
+    Raises LayoutError where the repo has the other: a repo never has both.
+    """
+    if there is None:
+        return choose(sizes, scale) if wish is Layout.AUTO else (wish, "")
+    if wish not in (Layout.AUTO, there):
+        raise LayoutError(
+            f"{repo_id} has the layout {there}, and LAYOUT={wish} would mix the two: leave LAYOUT unset; or, for every "
+            f"pushed chunk, make prune CHUNK=… LAYOUT={wish} YES=1, then push it again"
+        )
+    return there, ""
+
+
+def check_limits(layout: Layout, size: Extent, partitions: Partitions, repo_id: str) -> list[str]:
+    """Warnings, a line each, about recommendations of the Hub that would not be kept.
+
+    Raises LayoutError where a hard limit would be broken.
+    """
+    if size.entries > ENTRIES_A_FOLDER:
+        raise LayoutError(
+            f"{repo_id} would have {size.entries:,} files in a folder, the Hub allows {ENTRIES_A_FOLDER:,}: "
+            "use LAYOUT=packed"
+        )
+    warnings = []
+    if size.files > FILES_A_REPO:
+        warnings.append(f"{repo_id} would have {size.files:,} files, the Hub recommends {FILES_A_REPO:,} at most")
+    row_group_bytes, path = partitions.row_group
+    if layout is Layout.FILES and row_group_bytes > ROW_GROUP_BYTES:
+        warnings.append(
+            f"{path} has a row group of {row_group_bytes >> 20:,} MiB, the Hub's viewer reads "
+            f"{ROW_GROUP_BYTES >> 20} at most: LAYOUT=packed makes smaller ones"
+        )
+    return warnings
+
+
+def check_upload(missing: pl.DataFrame, repo_id: str) -> list[str]:
+    """The same for the rows of a manifest that are about to be sent."""
+    warnings = []
+    if missing.height:
+        path, size_bytes = missing.sort("size_bytes").select("path", "size_bytes").row(-1)
+        if size_bytes > LARGEST_FILE_BYTES:
+            raise LayoutError(
+                f"{path} has {size_bytes / 1e9:,.0f} GB, the Hub allows {LARGEST_FILE_BYTES / 1e9:.0f} a file"
+            )
+        if size_bytes > FILE_BYTES:
+            warnings.append(f"{path} has {size_bytes / 1e9:,.0f} GB, the Hub recommends {FILE_BYTES / 1e9:.0f} at most")
+    commits = ceil(missing.height / FILES_A_COMMIT)
+    if commits > COMMITS_AN_HOUR:
+        warnings.append(
+            f"{repo_id} needs about {commits:,} commits for {missing.height:,} files, the Hub allows about "
+            f"{COMMITS_AN_HOUR} an hour: this will take several runs"
+        )
+    return warnings
+
+
+def doubtful_paths(layout: Layout, chunk: int, parts: int, made: Iterable[str], folders: Iterable[str]) -> list[str]:
+    """Paths that files of the chunk would have on the Hub if they were made once and are no longer.
+
+    `folders` are those of the repo, `language=en`. So what is left over is found without listing the whole repo: a key
+    that is gone, and a part that was split into more files.
+    """
+    if layout is Layout.PACKED:
+        return sorted({f"{folder}/chunk_{chunk}.parquet" for folder in folders} - set(made))
+    splits: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+    for path in made:
+        if match := _FILE.fullmatch(path):
+            splits[match[1], int(match[3])].add(int(match[4] or 0))
+    doubtful = []
+    for folder in sorted({*folders, *(folder for folder, _ in splits)}):
+        for part in range(parts):
+            there = splits[folder, part]
+            doubtful += [
+                f"{folder}/chunk_{chunk}-{part:05d}-of-{parts:05d}{f'_{split}' if split else ''}.parquet"
+                for split in range(max(there, default=-1) + 2)
+                if split not in there
+            ]
+    return doubtful

@@ -1,0 +1,225 @@
+"""Packing: the partition files of a chunk and key, in the order of their parts, as one: `language=en/chunk_3.parquet`.
+
+The same rows, columns and types, in row groups that the Hub's viewer can read. Equal sources give equal bytes, however
+many processors there are, so a packed file is found again on the Hub. Memory holds a row group of each key that is
+being packed, never a whole key.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wikidata.config import Table
+from wikidata.dataset.layout import packed_path
+from wikidata.dataset.survey import Partitions
+from wikidata.errors import ManifestError, StagingError
+
+ROW_GROUP_BYTES = 128 << 20
+"""Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
+ROW_GROUP_ROWS = 1 << 20
+COMPRESSION_LEVEL = 3
+"""The default of zstd itself; pyarrow's is 1."""
+PACK_THREADS = min(4, (os.cpu_count() or 1) + 1)
+_SMALL_KEY_BYTES = 8 << 20
+"""The files of a key up to this are read all at once, by polars: without threads of Python that wait for each other."""
+_SMALL_BYTES = 1 << 20
+"""Else, files up to this are read at once, larger ones in batches."""
+_BATCH_ROWS = 4096
+_SLICE_ROWS = 1 << 16
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The partition files that make one packed file.
+
+    `path` is that of the packed file, `sources` those of the partition files in the order of their parts, `size_bytes`
+    and `rows` those of all of these, `sources_sha256` the sha256 over everything that the packed file's content depends
+    on. `is_uniform` tells that the partition files have just the columns of the packed file.
+    """
+
+    path: str
+    key: str
+    sources: tuple[str, ...]
+    size_bytes: int
+    rows: int
+    sources_sha256: str
+    is_uniform: bool
+
+
+class Packed(NamedTuple):
+    """A packed file as a row of a manifest."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    rows: int
+    sources_sha256: str
+
+
+def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
+    """What there is to pack, one for each key, sorted by path."""
+    bundles = []
+    ordered = partitions.files.sort("key", "part", "split")
+    is_uniform = all(each.equals(schema) for each, _ in partitions.schemas) and all(map(_is_plain, schema.types))
+    for (key,), files in ordered.group_by("key", maintain_order=True):
+        digest = hashlib.sha256(str(schema).encode())
+        digest.update(files.select("path", "size_bytes", "sha256", "rows").write_csv().encode())
+        path = packed_path(partitions.table.partition_column, str(key), partitions.chunk)
+        size_bytes, rows = int(files["size_bytes"].sum()), int(files["rows"].sum())
+        bundles.append(Bundle(path, str(key), tuple(files["path"]), size_bytes, rows, digest.hexdigest(), is_uniform))
+    return sorted(bundles, key=lambda each: each.path)
+
+
+def sources_of(partitions: Partitions) -> pl.DataFrame:
+    """The frame of `labels.sources.csv`: which packed file each partition file goes into; see `manifest.py`."""
+    column = partitions.table.partition_column
+    path = pl.format("{}={}/chunk_{}.parquet", pl.lit(column), "key", pl.lit(partitions.chunk))
+    ordered = partitions.files.sort("key", "part", "split")
+    return ordered.select(path.alias("path"), pl.col("path").alias("source"), "size_bytes", "sha256", "rows")
+
+
+def pack(
+    bundles: Sequence[Bundle],
+    source: Path,
+    table: Table,
+    schema: pa.Schema,
+    folder: Path,
+    is_stopped: Callable[[], bool],
+) -> list[Packed]:
+    """Write the packed files below `folder`, several keys at a time, from the partition files below `source`.
+
+    Each appears whole or not at all. Raises ManifestError where a partition file cannot be read or has other rows than
+    before, StagingError where there is no room or `is_stopped`.
+    """
+
+    def pack_one(each: Bundle) -> Packed:
+        if is_stopped():
+            raise StagingError("packing was stopped")
+        return _pack(each, source, table, schema, folder)
+
+    _make_folders(folder, bundles)
+    with ThreadPoolExecutor(PACK_THREADS) as pool:
+        try:
+            return list(pool.map(pack_one, bundles))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _make_folders(folder: Path, bundles: Iterable[Bundle]) -> None:
+    """Make the folders of all packed files, before threads that would race to make them."""
+    for each in bundles:
+        parent = (folder / each.path).parent
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StagingError(f"staging: cannot make {parent}: {error.strerror or error}: make room") from error
+
+
+def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path) -> Packed:
+    target = folder / each.path
+    temporary = target.with_name(f".{target.name}.tmp")
+    tables = _read_at_once(each, source, schema) or (
+        _conform(part, schema, each.key, table) for part in _read(each, source, table)
+    )
+    try:
+        rows = _write(temporary, _row_groups(tables), schema)
+        if rows != each.rows:
+            raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
+        with temporary.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size_bytes = file.tell()
+        temporary.replace(target)
+    except OSError as error:
+        raise StagingError(f"staging: cannot write {target}: {error.strerror or error}: make room") from error
+    return Packed(each.path, size_bytes, digest, rows, each.sources_sha256)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether polars and Arrow mean the same by a type: not so with categories, times, or nested records."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_plain(kind.value_type)
+    return bool(
+        pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+    )
+
+
+def _read_at_once(each: Bundle, source: Path, schema: pa.Schema) -> list[pa.Table] | None:
+    """All rows of a small key; None where it is large, or has to be read file by file to find out what is wrong."""
+    if not each.is_uniform or each.size_bytes > _SMALL_KEY_BYTES:
+        return None
+    try:
+        frame = pl.read_parquet([f"{source}/{path}" for path in each.sources], hive_partitioning=False, glob=False)
+        rows = frame.to_arrow().cast(schema).combine_chunks()
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError):
+        return None
+    return [rows.slice(start, _SLICE_ROWS) for start in range(0, max(rows.num_rows, 1), _SLICE_ROWS)]
+
+
+def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
+    """The rows of each partition file, those of a large one in batches."""
+    for path in each.sources:
+        local = f"{source}/{path}"
+        try:
+            if os.stat(local).st_size <= _SMALL_BYTES:
+                with open(local, "rb", buffering=0) as file:
+                    yield pq.ParquetFile(pa.BufferReader(file.read())).read(use_threads=False)
+                continue
+            with pq.ParquetFile(local, buffer_size=_BUFFER_BYTES, pre_buffer=False) as large:
+                for batch in large.iter_batches(_BATCH_ROWS, use_threads=False):
+                    yield pa.Table.from_batches([batch])
+        except (pa.ArrowException, OSError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ManifestError(f"{table}: {path} cannot be read as Parquet: {reason}") from error
+
+
+def _conform(part: pa.Table, schema: pa.Schema, key: str, table: Table) -> pa.Table:
+    """The same rows with exactly the columns of `schema`."""
+    if part.schema.equals(schema):
+        return part.replace_schema_metadata(None)
+    columns = []
+    for field in schema:
+        if field.name in part.column_names:
+            columns.append(part[field.name].cast(field.type))
+        else:
+            value = key if field.name == table.partition_column else None
+            columns.append(pa.repeat(pa.scalar(value, field.type), part.num_rows))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Put tables together until they make a row group."""
+    held: list[pa.Table] = []
+    size_bytes = rows = 0
+    for table in tables:
+        held.append(table)
+        size_bytes, rows = size_bytes + table.nbytes, rows + table.num_rows
+        if size_bytes >= ROW_GROUP_BYTES or rows >= ROW_GROUP_ROWS:
+            yield pa.concat_tables(held)
+            held, size_bytes, rows = [], 0, 0
+    if rows:
+        yield pa.concat_tables(held)
+
+
+def _write(path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema) -> int:
+    """Write row groups as they are; returns the number of rows."""
+    rows = 0
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", compression_level=COMPRESSION_LEVEL, write_page_index=True
+    ) as writer:
+        for group in row_groups:
+            writer.write_table(group, row_group_size=group.num_rows)
+            rows += group.num_rows
+    return rows

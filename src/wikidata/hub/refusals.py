@@ -1,0 +1,47 @@
+"""What the Hub answers to a question that it refuses, as one of our errors, with its own words."""
+
+import os
+from typing import Any
+
+from wikidata.errors import HubRefusedError, HubUnavailableError, PushError, QuotaError
+from wikidata.upload.failures import Kind, kind_of_status, retry_after_of_words
+
+
+def explain(subject: str, error: Exception) -> PushError:
+    """An error of the Hub or of the way to it, as one of ours."""
+    response = getattr(error, "response", None)
+    if response is None:
+        endpoint = os.environ.get("HF_ENDPOINT") or "the Hub"
+        return HubUnavailableError(f"{subject}: cannot reach {endpoint}: {_reason(error)}")
+    words = _words(response)
+    message = f"{subject}: the Hub answered {response.status_code}: {words}"
+    kind = kind_of_status(response.status_code)
+    if kind is Kind.REFUSED:
+        hint = ": check HF_TOKEN" if response.status_code in {401, 403} else ""
+        return HubRefusedError(message + hint)
+    asked = _seconds(response.headers.get("Retry-After", "")) or retry_after_of_words(words)
+    return QuotaError(message, asked) if kind is Kind.QUOTA else HubUnavailableError(message, asked)
+
+
+def _words(response: Any) -> str:
+    """The Hub's own words, in one line."""
+    words = response.headers.get("X-Error-Message", "")
+    if not words:
+        try:
+            answer = response.json()
+            words = answer.get("error", "") if isinstance(answer, dict) else ""
+        except ValueError:
+            words = ""
+    reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", None)  # of requests, of httpx
+    return " ".join(str(words or reason or "no reason given").split())[:300]
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, whose words say most."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isdecimal() else None

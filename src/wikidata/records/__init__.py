@@ -1,0 +1,1 @@
+"""What is remembered between pushes: manifests, receipts, columns, the lock, the quota."""

@@ -1,0 +1,120 @@
+"""What a table of a chunk consists of on the Hub, written down.
+
+A manifest is a CSV file, `manifests/chunk_3/labels.csv`, with one row per published file, sorted by path: `path` (in
+the repo, `language=en/chunk_3-00001-of-00064.parquet`), `size_bytes`, `sha256` (of the content, as hex), `rows`.
+Everything that a push uploads, looks for and proves is read from it.
+
+Where the files are packed, a fifth column `sources_sha256` tells what each was made from, in one figure; the partition
+files themselves stand beside it, in `labels.sources.csv`: `path` (the packed file), `source`, `size_bytes`, `sha256`,
+`rows`.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from wikidata.config import Table
+from wikidata.errors import DiskError, ManifestError
+from wikidata.system.files import make_private_folder, write_atomically
+
+SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64}
+PACKED_SCHEMA = SCHEMA | {"sources_sha256": pl.String}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files that one table of one chunk consists of.
+
+    `files` has the columns of SCHEMA or PACKED_SCHEMA, sorted by path. `folder` is the local folder that the paths are
+    relative to. `sources` is the frame of `labels.sources.csv`; None where the files are not packed, or were not
+    looked at.
+    """
+
+    chunk: int
+    table: Table
+    folder: Path
+    files: pl.DataFrame
+    sources: pl.DataFrame | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of all files together."""
+        return int(self.files["size_bytes"].sum())
+
+    @property
+    def rows(self) -> int:
+        """The rows of all files together."""
+        return int(self.files["rows"].sum())
+
+    def encode(self) -> bytes:
+        """The manifest file's content; equal files give equal bytes."""
+        return _encode(self.files)
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the manifest file, as hex: what a receipt vouches for."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+
+def manifest_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
+    """Where the manifest of a table of a chunk lies."""
+    return manifest_dir / f"chunk_{chunk}" / f"{table}.csv"
+
+
+def sources_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
+    """Where the list of what the packed files were made from lies."""
+    return manifest_dir / f"chunk_{chunk}" / f"{table}.sources.csv"
+
+
+def file_digest(path: Path) -> str | None:
+    """The sha256 of a written manifest, as hex; None where there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
+    """Write the manifest atomically, unless it is there already as it is; its sources before. Raises DiskError."""
+    sources = sources_path(manifest_dir, manifest.chunk, manifest.table)
+    if manifest.sources is not None:
+        _write_changed(sources, _encode(manifest.sources))
+    _write_changed(manifest_path(manifest_dir, manifest.chunk, manifest.table), manifest.encode())
+    if manifest.sources is None:
+        try:
+            sources.unlink(missing_ok=True)
+        except OSError as error:
+            raise DiskError(f"cannot remove {sources}: {error.strerror}: mend its permissions") from error
+
+
+def read_manifest(manifest_dir: Path, chunk: int, table: Table, folder: Path) -> Manifest:
+    """Read a manifest back, without its sources; `folder` is what its paths are relative to.
+
+    Raises ManifestError where there is none or where it is damaged.
+    """
+    path = manifest_path(manifest_dir, chunk, table)
+    try:
+        files = pl.read_csv(path, schema_overrides=PACKED_SCHEMA)
+    except FileNotFoundError:
+        raise ManifestError(f"{table}: chunk {chunk} has no manifest: run make push CHUNK={chunk}") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk} ({reason})") from error
+    if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
+        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk}")
+    return Manifest(chunk, table, folder, files)
+
+
+def _encode(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_csv(buffer)
+    return buffer.getvalue()
+
+
+def _write_changed(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        make_private_folder(path.parent)
+        write_atomically(path, content)

@@ -1,0 +1,1 @@
+"""What a person, cron and a monitoring service hear of a push."""

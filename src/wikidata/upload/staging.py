@@ -1,0 +1,79 @@
+"""Laying out a folder that holds exactly the files to upload: `staging/chunk_3/labels/language=en/chunk_3-….parquet`.
+
+Always made anew: the upload CLI leaves its memory in the folder, and that memory is not the truth.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from wikidata.config import Table
+from wikidata.errors import StagingError
+from wikidata.system.files import make_private_folder
+
+# Hard links do not cross file systems, are forbidden to those who may not write the file, and are limited in number.
+_NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP}
+
+
+def staging_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
+    """Where the files of a table of a chunk are staged."""
+    return staging_dir / f"chunk_{chunk}" / table
+
+
+def packed_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
+    """Where the packed files of a table of a chunk are made."""
+    return staging_dir / f"chunk_{chunk}" / f"{table}.packed"
+
+
+def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
+    """Make `folder` anew so that it holds the `paths`, relative to `source`, and nothing else.
+
+    Files are hard links, or symbolic links where those are impossible. Raises StagingError where the folder cannot
+    be made, a file is gone, or a path leads out of the folder.
+    """
+    source = source.absolute()
+    try:
+        clear(folder)
+        make_private_folder(folder)
+        made: set[str] = set()
+        for path in paths:
+            parent, _, name = path.rpartition("/")
+            if name in {"", ".", ".."} or ".." in parent.split("/") or path.startswith("/"):
+                raise StagingError(f"staging: {path!a} leads out of the staging folder")
+            if parent not in made:
+                os.makedirs(f"{folder}/{parent}", exist_ok=True)
+                made.add(parent)
+            _link(f"{source}/{path}", f"{folder}/{path}")
+    except OSError as error:
+        raise StagingError(f"staging: {error.filename or folder}: {error.strerror}") from error
+
+
+def clear(folder: Path) -> None:
+    """Remove the staging folder of one table; its chunk's folder stays, other tables may be about to use it.
+
+    Raises StagingError.
+    """
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise StagingError(f"staging: cannot remove {error.filename or folder}: {error.strerror}") from error
+
+
+def clear_all(staging_dir: Path) -> None:
+    """Remove everything staged, also by runs that died; only for the holder of the lock. Raises StagingError."""
+    for folder in staging_dir.glob("chunk_*"):
+        clear(folder)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINK:
+            raise
+        os.symlink(source, target)

@@ -1,0 +1,1 @@
+"""The tests; they mirror `src`, and `end_to_end` types what users type."""

@@ -1,0 +1,114 @@
+"""What was pushed is what people read: datasets, polars, DuckDB, pandas and snapshot_download count the same rows."""
+
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from localhub.faults import Endpoint
+from localhub.testing import RunningHub
+from scripts.sample.build import write_sample
+from tests.helpers.box import REPOS, ROOT, Box
+from tests.scripts.test_sample_entities import REAL_ENTITIES, needs_real_entities
+from wikidata.config import Table
+
+READERS = ROOT / ".venv-readers"
+needs_readers = pytest.mark.skipif(
+    not (READERS / "ready").exists(), reason=".venv-readers is not there: sh scripts/setup.sh readers"
+)
+READER_SECONDS = 300
+Few = Mapping[Table, Sequence[str]]
+"""Keys to load one at a time: English, the default, and Norwegian, which YAML takes for a boolean."""
+
+
+def read(hub: RunningHub, asked: Mapping[str, Mapping[str, Any]], home: Path) -> dict[str, dict[str, dict[str, int]]]:
+    """What every reader counts in these repos, with `home` as its fresh folder for caches: see reading.py."""
+    hub.reset_counts()
+    done = subprocess.run(
+        [READERS / "bin" / "python", ROOT / "tests" / "helpers" / "reading.py"],
+        input=json.dumps(asked),
+        env={**os.environ, **hub.environment, "HF_HOME": str(home), "HF_UPDATE_DOWNLOAD_COUNTS": "0"},
+        capture_output=True,
+        text=True,
+        timeout=READER_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["strangers"] == []
+    assert Endpoint.OTHER not in hub.counts().requests  # the local Hub has all that they ask for
+    rows: dict[str, dict[str, dict[str, int]]] = answer["rows"]
+    return rows
+
+
+def rows_pushed(box: Box, table: Table, chunks: Iterable[int]) -> Counter[str]:
+    """The rows of every key in the local partition files of these chunks."""
+    rows: Counter[str] = Counter()
+    for chunk in chunks:
+        for path in box.files(table, chunk):
+            rows[path.parent.name.partition("=")[2]] += pq.read_metadata(path).num_rows
+    return rows
+
+
+def expected(rows: Mapping[str, int], few: Sequence[str]) -> dict[str, Mapping[str, int]]:
+    """What the readers are to find where these rows were pushed; the first of the few is the default config."""
+    alone = {key: rows[key] for key in few}
+    loaded = {f"all/{key}": number for key, number in rows.items()} | {f"stream/{key}": rows[key] for key in few}
+    return {
+        "datasets": alone | loaded | {f"default/{key}": rows[key] for key in few[:1]},
+        "polars over HfFileSystem": rows,
+        "polars over http": rows,
+        "duckdb": rows,
+        "pandas": rows,
+        "snapshot_download": alone,
+    }
+
+
+def assert_read(
+    box: Box, hub: RunningHub, chunks: Iterable[int], few: Few, home: Path, tables: Iterable[Table] = Table
+) -> None:
+    """Every reader finds in these tables exactly the rows of the partition files of these chunks."""
+    pushed = {table: rows_pushed(box, table, chunks) for table in tables}
+    asked = {
+        REPOS[table]: {"column": table.partition_column, "keys": sorted(rows), "few": few.get(table, ())}
+        for table, rows in pushed.items()
+    }
+    found = read(hub, asked, home)
+    for table, rows in pushed.items():
+        for reader, counted in expected(rows, few.get(table, ())).items():
+            assert found[REPOS[table]][reader] == counted, (table, reader)
+
+
+def push(box: Box, chunk: int) -> None:
+    done = box.make("push", f"CHUNK={chunk}")
+    assert done.returncode == 0, done.stderr
+
+
+@needs_readers
+@pytest.mark.parametrize("layout", ["files", "packed"])
+def test_every_reader_finds_what_was_pushed(tmp_path: Path, hub: RunningHub, layout: str) -> None:
+    write_sample(tmp_path / "box", chunks={3: 2, 30: 1}, keys=5, rows=3, split_keys={"en"})
+    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": layout})
+    push(box, 3)
+    few = {table: ("enwiki", "nowiki") if table is Table.LINKS else ("en", "no") for table in Table}
+    assert_read(box, hub, [3], few, tmp_path / "home")
+    push(box, 30)
+    assert_read(box, hub, [3, 30], few, tmp_path / "new-home")
+
+
+@pytest.mark.slow
+@needs_readers
+@needs_real_entities
+def test_every_reader_finds_the_real_entities_before_and_after_a_second_chunk(tmp_path: Path, hub: RunningHub) -> None:
+    write_sample(tmp_path / "box", chunks={3: 2, 30: 1}, entities=REAL_ENTITIES)
+    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": "packed"})
+    push(box, 3)
+    few = {Table.LABELS: ("en", "no")}
+    assert_read(box, hub, [3], few, tmp_path / "home", [Table.LABELS])
+    push(box, 30)
+    assert_read(box, hub, [3, 30], few, tmp_path / "new-home")

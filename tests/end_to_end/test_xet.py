@@ -1,0 +1,132 @@
+"""Pushes by Xet, as to the Hub: every generation of the CLI sends content through hf_xet, which fails in its way."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localhub.faults import Endpoint, Fault, Quota
+from localhub.testing import RunningHub, running_hub
+from scripts.sample.build import write_sample
+from tests.helpers.box import REPOS, Box, assert_arrived, data_commits
+from tests.helpers.racing import processes_of, uploading
+from wikidata.config import Table
+
+pytestmark = pytest.mark.matrix
+
+LABELS = Table.LABELS
+REPO = REPOS[LABELS]
+ONE_TABLE = ("push", "--chunk", "3", "--table", "labels")
+TRIES = 3  # ATTEMPTS of the box
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path / "hub", arguments=["--xet"]) as running:
+        yield running
+
+
+@pytest.fixture
+def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
+    """A chunk small enough for many pushes; hf_xet waits milliseconds, not seconds, before it repeats a request."""
+    write_sample(tmp_path / "box", chunks={3: 1}, keys=4, rows=2)
+    soon = {"HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms", "HF_XET_CLIENT_RETRY_MAX_DURATION": "50ms"}
+    settings = {"UPLOADER": uploader, "HF_HUB_DISABLE_XET": "", "HF_HOME": str(tmp_path / "home")} | soon
+    return Box(tmp_path / "box", hub.endpoint, hub.token, settings)
+
+
+def test_a_chunk_arrives_by_xet_and_its_cache_goes_away(box: Box, hub: RunningHub, tmp_path: Path) -> None:
+    done = box.wikidata("push")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_arrived(box, hub, 3)
+    assert box.steps(3) == {4}
+    counts = hub.counts().requests
+    assert (counts[Endpoint.LFS_PUT], counts[Endpoint.XET_XORB]) == (0, len(Table))
+    assert list((box.root / "staging").iterdir()) == []
+    assert not (tmp_path / "home" / "xet").exists()
+    again = box.wikidata("push", "--chunk", "3")
+    assert again.returncode == 0
+    assert again.stdout.count("0 of them uploaded now") == len(Table)
+    assert len(box.logs()) == len(Table)
+
+
+@pytest.mark.parametrize("fault", [Fault("xet_shard", action="hang"), Fault("commit", action="hang", lands=True)])
+def test_a_push_that_is_killed_is_healed_by_a_rerun(box: Box, hub: RunningHub, fault: Fault) -> None:
+    with uploading(box, hub, fault, sys.executable, "-m", "wikidata", *ONE_TABLE) as family:
+        family.process.kill()
+        family.wait_for_end(5)
+        assert processes_of(box) == []
+        hub.clear_faults()
+        assert box.wikidata(*ONE_TABLE).returncode == 0
+    assert_arrived(box, hub, 3, [LABELS])
+    assert len(data_commits(hub, REPO)) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["xet_token", "xet_xorb", "xet_settle", "xet_shard", "commit"])
+def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: str) -> None:
+    hub.set_faults(Fault(endpoint, status=503))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode == 0, done.stderr
+    assert hub.struck() == [1]
+    assert_arrived(box, hub, 3, [LABELS])
+    assert len(data_commits(hub, REPO)) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status"),
+    [("xet_token", 401), ("xet_token", 403), ("xet_xorb", 400), ("xet_xorb", 403), ("xet_shard", 403), ("commit", 403)],
+)
+def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:
+    hub.set_faults(Fault(endpoint, status=status, times=None))
+    started = time.monotonic()
+    done = box.wikidata(*ONE_TABLE)
+    assert time.monotonic() - started < 20
+    assert done.returncode == 1, done.stderr
+    assert str(status) in done.stderr or "You are unauthorized to upload to xet storage" in done.stderr
+    assert len(box.logs()) == 1
+    assert hub.struck()[0] <= 40
+    assert box.receipt(LABELS, 3) is None
+
+
+@pytest.mark.parametrize("endpoint", ["xet_xorb", "xet_shard", "commit"])
+def test_a_hub_that_fails_for_ever_is_asked_tens_of_times_not_thousands(
+    box: Box, hub: RunningHub, endpoint: str
+) -> None:
+    hub.set_faults(Fault(endpoint, status=500, times=None))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode == 75
+    assert "500" in done.stderr
+    assert TRIES <= hub.struck()[0] <= 20 * TRIES
+    assert len(box.logs()) == TRIES
+    hub.clear_faults()
+    assert box.wikidata(*ONE_TABLE).returncode == 0
+    assert_arrived(box, hub, 3, [LABELS])
+
+
+def test_a_commit_quota_ends_the_push_and_spends_nothing(box: Box, hub: RunningHub) -> None:
+    hub.set_quota(Quota(commits=0))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode == 75
+    assert "429" in done.stderr
+    assert hub.counts().requests[Endpoint.COMMIT] <= 2 * TRIES
+    assert (box.root / "manifests" / ".not-before.json").exists()
+
+
+def test_a_commit_whose_answer_was_lost_is_found_and_not_repeated(box: Box, hub: RunningHub) -> None:
+    hub.set_faults(Fault("commit", status=504, lands=True))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode == 0, done.stderr
+    assert_arrived(box, hub, 3, [LABELS])
+    assert len(data_commits(hub, REPO)) == 1
+
+
+def test_a_store_that_never_answers_is_given_up(box: Box, hub: RunningHub) -> None:
+    hub.set_faults(Fault("xet_xorb", action="hang", times=None))
+    done = box.wikidata(*ONE_TABLE, STALL_MINUTES="0.04", ATTEMPTS="1")
+    assert done.returncode == 75
+    assert "nothing has advanced for 0.04 minutes" in done.stderr
+    hub.clear_faults()
+    assert box.wikidata(*ONE_TABLE).returncode == 0
+    assert_arrived(box, hub, 3, [LABELS])

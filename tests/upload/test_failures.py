@@ -1,0 +1,104 @@
+"""What an error means decides whether anything is tried again: one table for all."""
+
+import pytest
+
+from wikidata.upload.failures import HOURLY_QUOTA_SECONDS, Kind, diagnose, kind_of_status, retry_after_of_words
+
+XET_CLIENT, XET_SERVER = (f"Request error: HTTP status {side} error" for side in ("client", "server"))
+FORBIDDEN = [
+    "Failed to commit:  (Request ID: 1)",
+    "",
+    "403 Forbidden: None.",
+    "Cannot access content at: http://hub/api/datasets/a/b/commit/main.",
+    "Make sure your token has the correct permissions.",
+    "You don't have the rights to write here.",
+    "Failed to commit 40 files at once. Will retry with less files in next batch.",
+    "Failed to commit: 500 Server Error: Internal Server Error for url: http://hub/api/datasets/a/b/commit/main",
+]
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422, 507])
+def test_what_never_heals_is_refused(status: int) -> None:
+    assert kind_of_status(status) is Kind.REFUSED
+
+
+@pytest.mark.parametrize("status", [408, 409, 412, 500, 502, 503, 504, 520])
+def test_what_heals_passes(status: int) -> None:
+    assert kind_of_status(status) is Kind.PASSING
+
+
+def test_too_many_requests_is_a_quota() -> None:
+    assert kind_of_status(429) is Kind.QUOTA
+
+
+def test_the_first_failed_job_counts_with_the_words_of_the_hub() -> None:
+    failure = diagnose(["Recovering from metadata files", *FORBIDDEN])
+    assert failure is not None
+    assert failure.kind is Kind.REFUSED
+    assert failure.message == " ".join([FORBIDDEN[0], *FORBIDDEN[2:6]])
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("Failed to commit: \n\nBad request for commit endpoint:\nno such content", Kind.REFUSED),
+        ("Failed to preupload LFS: 500 Server Error: Internal Server Error for url: http://hub/x", Kind.PASSING),
+        ("Failed to preupload LFS: Error while uploading 'a' to the Hub.", Kind.PASSING),
+        ("Failed to get upload mode: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
+        ("Failed to get upload mode: ('Connection aborted.', ConnectionResetError(104, 'reset'))", Kind.PASSING),
+        (f"Failed to preupload LFS: Network error: {XET_CLIENT} (403 Forbidden), domain: http://hub/x", Kind.REFUSED),
+        (
+            f"Failed to preupload LFS: Rate limited: {XET_CLIENT} (429 Too Many Requests), domain: http://hub/x",
+            Kind.QUOTA,
+        ),
+        (f"Failed to preupload LFS: Server error: {XET_SERVER} (500 Internal), domain: http://hub/x", Kind.PASSING),
+        ("Failed to preupload LFS: You are unauthorized to upload to xet storage for dataset/a/b.", Kind.REFUSED),
+        (f"ConnectionError: Network error: {XET_CLIENT} (400 Bad Request), domain: http://hub/v2/shards", Kind.REFUSED),
+        ("Failed to preupload LFS: I/O error: I/O error: Not a directory (os error 20)", Kind.REFUSED),
+        ("Failed to commit: Server error '500 Internal Server Error' for url 'http://hub/x'", Kind.PASSING),
+        ("Error: Client error '413 Request Entity Too Large' for url 'http://hub/x'", Kind.REFUSED),
+        ("Error: (Request ID: 1)\n\n429 Too Many Requests for url: http://hub/x.\nRetry in about 1 hour.", Kind.QUOTA),
+        ("Error: Dataset 'a/b' not found.", Kind.REFUSED),
+        ("HTTP Error 500 thrown while requesting POST http://hub/api/datasets/a/b/commit/main", Kind.PASSING),
+        ("HTTP Error 429 thrown while requesting POST http://hub/x", Kind.QUOTA),
+        ("'timed out' thrown while requesting POST http://hub/api/datasets/a/b/commit/main", Kind.PASSING),
+        ("Failed to commit: 412 Client Error: Precondition Failed for url: http://hub/x", Kind.PASSING),
+        ("Failed to commit: 429 Client Error: Too Many Requests for url: http://hub/x", Kind.QUOTA),
+        ("Failed to compute sha256: [Errno 2] No such file or directory: '/staging/a'", Kind.REFUSED),
+        ("huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. (Request ID: 1)", Kind.REFUSED),
+        ("requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
+    ],
+)
+def test_lines_of_the_cli(line: str, kind: Kind) -> None:
+    failure = diagnose(["before", *line.splitlines()])
+    assert failure is not None
+    assert failure.kind is kind
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["Uploading 403 files", "All files have been processed! Exiting worker."],
+        ["UnboundLocalError: cannot access local variable 'metadata'"],
+        ["You are about to upload a large folder", "403 Forbiddenness is a word"],
+        ["'HTTP Error 503 thrown while requesting PUT http://hub/x'", "Retrying in 1s [Retry 1/5]."],
+    ],
+)
+def test_other_output_is_no_failure(lines: list[str]) -> None:
+    assert diagnose(lines) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Rate limited. Please retry this action in about 1 hour.", 3600),
+        ("you can retry in 30 seconds", 30),
+        ("Try again in 24 minutes, or upgrade", 24 * 60),
+        ("You have exceeded the rate limit for repository commits (128 per hour).", HOURLY_QUOTA_SECONDS),
+        ("Too many requests", None),
+        ("HTTP Error 429 thrown\nRate limited. Waiting 61.0s before retry [Retry 1/5].", 61),
+    ],
+)
+def test_the_hubs_words_tell_how_long_to_wait(words: str, seconds: float | None) -> None:
+    assert retry_after_of_words(words) == seconds
