@@ -93,7 +93,7 @@ test-hfd: $(VENV)/dev $(HF1)/ready $(HF)/ready ## the same against hfd, a Hub th
 	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(WITH_UPLOADERS) $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
-	ruff check . && ruff format --check . && mypy && shellcheck .ci/run scripts/*.sh
+	ruff check . && ruff format --check . && mypy && lint-imports && shellcheck .ci/run scripts/*.sh
 
 format: $(VENV)/dev ## format the code
 	ruff check --fix . && ruff format .

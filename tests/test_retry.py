@@ -7,7 +7,7 @@ import tenacity
 
 from wikidata.config import Settings
 from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError, UploadUnfinishedError
-from wikidata.retry import LONGEST_BACKOFF_SECONDS, SHORT_QUOTA_SECONDS, Patience
+from wikidata.retry import LONGEST_BACKOFF_SECONDS, SHORT_QUOTA_SECONDS, RetryPolicy
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def patience(notes: list[str] | None = None, attempts: int = 6) -> Patience:
+def patience(notes: list[str] | None = None, attempts: int = 6) -> RetryPolicy:
     settings = Settings.from_environment({"ATTEMPTS": str(attempts), "RETRY_SECONDS": "2"})
-    return Patience(settings, (notes if notes is not None else []).append)
+    return RetryPolicy(settings, (notes if notes is not None else []).append)
 
 
 def failing(*errors: PushError) -> Callable[[], str]:

@@ -8,16 +8,16 @@ import polars as pl
 import pytest
 
 from wikidata.errors import ChunkIncompleteError, StateError
+from wikidata.names import parse_state_file
 from wikidata.state import (
     UNREADABLE,
     Step,
     due_chunks,
     get_all_state,
     is_complete,
-    parse_name,
     parse_step,
     raise_to_push,
-    require_complete,
+    require_pushable,
     stuck_chunks,
     summarize,
     update_state,
@@ -50,7 +50,7 @@ def test_files_that_are_no_state_files_are_left_out(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_text('{"step": 0}')
     assert get_all_state(tmp_path).height == 1
-    assert parse_name("chunk_3-000001-of-00002.jsonl") is None
+    assert parse_state_file("chunk_3-000001-of-00002.jsonl") is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_damaged_state_file_is_never_complete(tmp_path: Path, content: bytes) 
     assert frame.get_column("step").min() < Step.PARTITION  # type: ignore[operator]  # the specification's predicate
     assert due_chunks(frame) == []
     with pytest.raises(ChunkIncompleteError, match="chunk_3-00001-of-00002.jsonl has no valid step"):
-        require_complete(frame, 3)
+        require_pushable(frame, 3)
 
 
 @pytest.mark.parametrize("content", [b'{"step": 3}', b'{"step":3}\n', b' {"step": 3, "at": "now"} \n'])
@@ -81,7 +81,7 @@ def test_a_chunk_is_complete_only_with_every_promised_part(tmp_path: Path) -> No
     (tmp_path / "chunk_3-00001-of-00003.jsonl").unlink()
     assert not is_complete(get_all_state(tmp_path), 3)
     with pytest.raises(ChunkIncompleteError, match="part 00001 of 00003 has no state file"):
-        require_complete(get_all_state(tmp_path), 3)
+        require_pushable(get_all_state(tmp_path), 3)
 
 
 def test_chunk_3_is_not_chunk_30(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_contradictory_parts_are_refused_with_both_named(tmp_path: Path) -> None
     frame = get_all_state(tmp_path)
     assert not is_complete(frame, 3)
     with pytest.raises(ChunkIncompleteError, match="both of-00002 and of-00003"):
-        require_complete(frame, 3)
+        require_pushable(frame, 3)
 
 
 def test_a_part_beyond_the_last_is_refused(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_a_part_beyond_the_last_is_refused(tmp_path: Path) -> None:
     frame = get_all_state(tmp_path)
     assert not is_complete(frame, 3)
     with pytest.raises(ChunkIncompleteError, match="beyond its last part"):
-        require_complete(frame, 3)
+        require_pushable(frame, 3)
 
 
 def test_an_unknown_chunk_and_a_missing_folder_say_where_to_look(tmp_path: Path) -> None:
     write_state(tmp_path, 3, [3])
     with pytest.raises(ChunkIncompleteError, match="chunk 4 has no state files: is STATE_DIR right"):
-        require_complete(get_all_state(tmp_path), 4)
+        require_pushable(get_all_state(tmp_path), 4)
     with pytest.raises(StateError, match="cannot read .*nowhere"):
         get_all_state(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()

@@ -12,7 +12,7 @@ from scripts.bench.stopwatch import main
 from wikidata.config import FOLDERS, HF_USER, Settings, Table, target_repos
 from wikidata.dataset import packing as pack
 from wikidata.dataset.survey import survey
-from wikidata.plan import complete_chunk, make_plan
+from wikidata.plan import make_plan, pushable_chunk
 from wikidata.records.manifest import write_manifest
 from wikidata.report.listener import Listener
 from wikidata.session import Session
@@ -28,7 +28,7 @@ def prepare_plan(pipeline: Path, scratch: Path) -> Callable[[], object]:
     session = Session(settings, target_repos(HF_USER), Listener())
 
     def plan_tables() -> None:
-        chunk = complete_chunk(get_all_state(settings.state_dir), CHUNK)
+        chunk = pushable_chunk(get_all_state(settings.state_dir), CHUNK)
 
         def plan_table(table: Table) -> None:
             plan = make_plan(session, chunk, table)
@@ -44,7 +44,7 @@ def prepare_plan(pipeline: Path, scratch: Path) -> Callable[[], object]:
 def prepare_pack(pipeline: Path, scratch: Path) -> Callable[[], object]:
     """Every key of one table, after it was surveyed."""
     settings, table = settings_of(pipeline, scratch), Table.LABELS
-    parts = complete_chunk(get_all_state(settings.state_dir), CHUNK).parts
+    parts = pushable_chunk(get_all_state(settings.state_dir), CHUNK).parts
     partitions = survey(CHUNK, parts, table, settings.output_dir, settings.audit_dir)
 
     def pack_table() -> None:

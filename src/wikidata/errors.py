@@ -4,7 +4,7 @@ Each message is one line that says what, where and what to do next. Anything els
 """
 
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Exit(IntEnum):
@@ -17,6 +17,17 @@ class Exit(IntEnum):
     TRY_LATER = 75
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+class Kind(StrEnum):
+    """What an error of the Hub, or of the upload CLI, asks for."""
+
+    PERMANENT = "permanent"
+    """Trying again would not help: stop now and say so."""
+    QUOTA = "quota"
+    """A quota is used up: stop, and try again when it is filled."""
+    TRANSIENT = "transient"
+    """It may work later, or may have worked after all: look at the Hub, back off, retry."""
 
 
 class PushError(Exception):
@@ -127,6 +138,22 @@ class TablesFailedError(PushError):
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = tuple(errors)
         self.exit_code = worst(error.exit_code for error in errors)
+
+
+def hub_error(kind: Kind, message: str, retry_after_seconds: float | None = None) -> HubError:
+    """A failed request as an exception."""
+    if kind is Kind.PERMANENT:
+        return HubRefusedError(message)
+    return (QuotaError if kind is Kind.QUOTA else HubUnavailableError)(message, retry_after_seconds)
+
+
+def upload_error(
+    kind: Kind, table: str, message: str, tail: Sequence[str], retry_after_seconds: float | None
+) -> PushError:
+    """A failed run of the upload CLI as an exception."""
+    if kind is Kind.QUOTA:
+        return hub_error(kind, message, retry_after_seconds)
+    return (UploadFailedError if kind is Kind.PERMANENT else UploadUnfinishedError)(table, message, tail)
 
 
 def worst(codes: Iterable[Exit]) -> Exit:

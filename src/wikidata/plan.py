@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
 from wikidata.config import Layout, Table
 from wikidata.dataset import layout as layouts
-from wikidata.dataset import packing as pack
+from wikidata.dataset import packing
 from wikidata.dataset.layout import Scale, scale_of
-from wikidata.dataset.schema import read_columns, require_one, unify
+from wikidata.dataset.schema import require_one, unify
 from wikidata.dataset.survey import Partitions, survey
-from wikidata.errors import ManifestError, PushError
-from wikidata.hub.client import Look, RemoteFile, Visit, lacking
-from wikidata.records.manifest import PACKED_SCHEMA, SCHEMA, Manifest, manifest_path, read_manifest
+from wikidata.hub.client import Overview, RemoteFile, Snapshot, lacking
+from wikidata.names import packed_path
+from wikidata.records.columns import read_columns
+from wikidata.records.manifest import PACKED_SCHEMA, SCHEMA, Manifest, find_manifest
 from wikidata.session import Session
-from wikidata.state import require_complete
+from wikidata.state import require_pushable
 from wikidata.upload import staging
 
 
@@ -34,8 +34,9 @@ class Chunk:
 class Plan:
     """What a table of a chunk has to become on the Hub, and the rows of its manifest that the Hub lacks.
 
-    `schema` is that of every file, `folders` those that the repo had before. `doubtful` are paths that the Hub must not
-    have, because their rows would count twice; `look` has what it has of these and of the manifest.
+    `schema` is that of every file, `folders` those that the repo had before, `before` what was recorded of the chunk.
+    `possible_orphans` are paths that the Hub must not have, because their rows would count twice; `snapshot` has what
+    it has of these and of the manifest.
     """
 
     repo_id: str
@@ -43,20 +44,21 @@ class Plan:
     partitions: Partitions
     schema: pa.Schema
     manifest: Manifest
+    before: Manifest | None
     folders: Sequence[str]
-    doubtful: list[str]
-    look: Look
+    possible_orphans: list[str]
+    snapshot: Snapshot
     missing: pl.DataFrame
 
     @property
     def paths(self) -> list[str]:
-        """Everything to look for on the Hub."""
-        return self.manifest.files["path"].to_list() + self.doubtful
+        """Everything to look up on the Hub."""
+        return self.manifest.files["path"].to_list() + self.possible_orphans
 
 
-def complete_chunk(state: pl.DataFrame, number: int) -> Chunk:
-    """The facts of a complete chunk. Raises ChunkIncompleteError where it is not."""
-    parts = require_complete(state, number)
+def pushable_chunk(state: pl.DataFrame, number: int) -> Chunk:
+    """The facts of a chunk that can be pushed. Raises ChunkIncompleteError if it cannot."""
+    parts = require_pushable(state, number)
     return Chunk(number, parts, scale_of(state))
 
 
@@ -68,30 +70,41 @@ def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = Tru
     settings, repo_id = session.settings, session.repos[table]
     with session.disk:
         partitions = survey(chunk.number, chunk.parts, table, settings.output_dir, settings.audit_dir)
-    visit = session.hub.visit(repo_id)
-    layout = _settle(session, chunk, partitions, visit)
+    overview = session.hub.overview(repo_id)
+    layout = _settle(session, chunk, partitions, overview)
+    before = find_manifest(settings.manifest_dir, chunk.number, table)
+    published = read_columns(settings.manifest_dir, table, repo_id)
     if layout is Layout.PACKED:
-        return _plan_packed(session, chunk, partitions, visit, write)
-    schema = require_one(partitions, read_columns(settings.manifest_dir, table, repo_id))
-    manifest = Manifest(chunk.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
-    doubtful = _doubtful(session, layout, partitions, visit, manifest.files["path"].to_list())
-    look = session.hub.look(repo_id, visit.revision, manifest.files["path"].to_list() + doubtful)
-    missing = lacking(manifest, look.files)
-    return Plan(repo_id, layout, partitions, schema, manifest, visit.folders, doubtful, look, missing)
+        schema = unify(partitions, published)
+        bundles = packing.bundle(partitions, schema)
+        produced = [bundle.path for bundle in bundles]
+    else:
+        schema = require_one(partitions, published)
+        bundles, produced = [], partitions.files["path"].to_list()
+    orphans = _possible_orphans(layout, chunk, produced, overview, before)
+    snapshot = session.hub.look_up(repo_id, overview.revision, produced + orphans)
+    if layout is Layout.PACKED:
+        manifest = _packed(session, partitions, schema, bundles, _known(bundles, before, snapshot.files), write)
+    else:
+        manifest = Manifest(chunk.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
+    missing = lacking(manifest, snapshot.files)
+    return Plan(
+        repo_id, layout, partitions, schema, manifest, before, overview.folders, orphans, snapshot, missing
+    )  # fmt: skip
 
 
 def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
     """The paths that a chunk's files have in a repo with this layout."""
     if layout is Layout.FILES:
         return partitions.files["path"].to_list()
-    keys, column = partitions.files["key"].unique(), partitions.table.partition_column
-    return sorted(layouts.packed_path(column, key, partitions.chunk) for key in keys)
+    keys = partitions.files["key"].unique()
+    return sorted(packed_path(partitions.table, key, partitions.chunk) for key in keys)
 
 
-def _settle(session: Session, chunk: Chunk, partitions: Partitions, visit: Visit) -> Layout:
+def _settle(session: Session, chunk: Chunk, partitions: Partitions, overview: Overview) -> Layout:
     repo_id = session.repos[partitions.table]
     sizes = layouts.extents(partitions, chunk.scale)
-    layout, why = layouts.settle(session.settings.layout, visit.layout, sizes, chunk.scale, repo_id)
+    layout, why = layouts.settle(session.settings.layout, overview.layout, sizes, chunk.scale, repo_id)
     if why:
         session.listener.settled(partitions.table, why)
     for warning in layouts.check_limits(layout, sizes[layout], partitions, repo_id):
@@ -99,40 +112,36 @@ def _settle(session: Session, chunk: Chunk, partitions: Partitions, visit: Visit
     return layout
 
 
-def _plan_packed(session: Session, chunk: Chunk, partitions: Partitions, visit: Visit, write: bool) -> Plan:
-    table, settings = partitions.table, session.settings
-    repo_id, folder = session.repos[table], staging.packed_folder(settings.staging_dir, chunk.number, table)
-    schema = unify(partitions, read_columns(settings.manifest_dir, table, repo_id))
-    bundles = pack.bundle(partitions, schema)
-    paths = [bundle.path for bundle in bundles]
-    doubtful = _doubtful(session, Layout.PACKED, partitions, visit, paths)
-    look = session.hub.look(repo_id, visit.revision, paths + doubtful)
-    known = _known(settings.manifest_dir, partitions, bundles, look.files)
+def _packed(
+    session: Session,
+    partitions: Partitions,
+    schema: pa.Schema,
+    bundles: list[packing.Bundle],
+    known: Mapping[str, packing.Packed],
+    write: bool,
+) -> Manifest:
+    """The manifest of the packed files; those that are not `known` are made in the staging folder."""
+    table = partitions.table
+    folder = staging.packed_folder(session.settings.staging_dir, partitions.chunk, table)
     unknown = [bundle for bundle in bundles if bundle.path not in known]
     if write:
         with session.disk:
             session.listener.packing(table, len(unknown))
-            packed = pack.pack(unknown, partitions.folder, table, schema, folder, session.patience.stopped.is_set)
+            packed = packing.pack(unknown, partitions.folder, table, schema, folder, session.retry.stopped.is_set)
     else:
-        packed = [pack.Packed(each.path, each.size_bytes, "", each.rows, each.sources_sha256) for each in unknown]
+        packed = [packing.Packed(each.path, each.size_bytes, "", each.rows, each.sources_sha256) for each in unknown]
     files = pl.DataFrame(sorted([*known.values(), *packed]), schema=PACKED_SCHEMA, orient="row")
-    manifest = Manifest(chunk.number, table, folder, files, pack.sources_of(partitions))
-    missing = lacking(manifest, look.files)
-    return Plan(repo_id, Layout.PACKED, partitions, schema, manifest, visit.folders, doubtful, look, missing)
+    return Manifest(partitions.chunk, table, folder, files, packing.sources_of(partitions))
 
 
 def _known(
-    manifest_dir: Path, partitions: Partitions, bundles: list[pack.Bundle], there: Mapping[str, RemoteFile]
-) -> dict[str, pack.Packed]:
+    bundles: list[packing.Bundle], before: Manifest | None, there: Mapping[str, RemoteFile]
+) -> dict[str, packing.Packed]:
     """The packed files that need not be made again: manifest and Hub have them, made from just these sources."""
-    try:
-        before = read_manifest(manifest_dir, partitions.chunk, partitions.table, partitions.folder).files
-    except ManifestError:
-        return {}
-    if "sources_sha256" not in before.columns:
+    if before is None or "sources_sha256" not in before.files.columns:
         return {}
     sources = {bundle.path: bundle.sources_sha256 for bundle in bundles}
-    rows = [pack.Packed(*row) for row in before.iter_rows()]
+    rows = [packing.Packed(*row) for row in before.files.iter_rows()]
     return {
         row.path: row
         for row in rows
@@ -142,12 +151,10 @@ def _known(
     }
 
 
-def _doubtful(session: Session, layout: Layout, partitions: Partitions, visit: Visit, made: list[str]) -> list[str]:
+def _possible_orphans(
+    layout: Layout, chunk: Chunk, produced: list[str], overview: Overview, before: Manifest | None
+) -> list[str]:
     """Paths that the Hub must not have: likely ones, and what an earlier manifest had."""
-    doubtful = layouts.doubtful_paths(layout, partitions.chunk, partitions.parts, made, visit.folders)
-    path = manifest_path(session.settings.manifest_dir, partitions.chunk, partitions.table)
-    try:
-        before = read_manifest(path.parents[1], partitions.chunk, partitions.table, partitions.folder).files["path"]
-    except PushError:
-        return doubtful
-    return sorted({*doubtful, *before} - set(made))
+    likely = layouts.possible_orphans(layout, chunk.number, chunk.parts, produced, overview.folders)
+    recorded = before.files["path"].to_list() if before else []
+    return sorted({*likely, *recorded} - set(produced))

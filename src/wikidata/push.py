@@ -19,21 +19,21 @@ import polars as pl
 from wikidata.card.publish import publish_card
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.layout import check_upload
-from wikidata.dataset.schema import remember_columns
 from wikidata.dataset.survey import changed_files
-from wikidata.errors import NotArrivedError, PushError, QuotaError, UploadFailedError, UploadUnfinishedError
-from wikidata.hub.client import Look, lacking
-from wikidata.plan import Chunk, Plan, complete_chunk, make_plan
+from wikidata.errors import NotArrivedError, PushError, upload_error
+from wikidata.hub.client import Snapshot, lacking
+from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
+from wikidata.records.columns import record_columns
 from wikidata.records.lock import hold
 from wikidata.records.manifest import write_manifest
 from wikidata.records.quota import check_not_before, remember_quota
-from wikidata.records.receipt import Receipt, is_recorded, read_receipt, remove_receipt, write_receipt
+from wikidata.records.receipt import Receipt, is_recorded, is_vouched_for, remove_receipt, write_receipt
 from wikidata.report.listener import Listener
 from wikidata.session import Session
-from wikidata.state import due_chunks, get_all_state, raise_to_push, require_complete
+from wikidata.state import due_chunks, get_all_state, raise_to_push, require_pushable
 from wikidata.upload import run as upload
 from wikidata.upload import staging
-from wikidata.upload.failures import Kind, is_unexplained
+from wikidata.upload.diagnosis import is_unexplained
 from wikidata.upload.finder import Uploader, find_program, find_uploader
 from wikidata.upload.watcher import Outcome
 
@@ -50,26 +50,26 @@ def push_chunk(
     """
     given = {"STATE_DIR": os.path.abspath(state_dir), "OUTPUT_DIR": os.path.abspath(output_dir)}
     settings = Settings.from_environment(os.environ | given)
+    state = get_all_state(settings.state_dir)
     with Session(settings, target_repos, Listener()) as session:
         if settings.dry_run:
-            preview(session, chunk_idx)
+            preview(session, state, chunk_idx)
             return {}
-        return push(session, chunk_idx)
+        return push(session, state, chunk_idx)
 
 
-def push(session: Session, chunk: int, *, if_due: bool = False) -> dict[Table, Receipt]:
-    """Push the tables of a session for one chunk; see `push_chunk`.
+def push(session: Session, state: pl.DataFrame, chunk: int, *, if_due: bool = False) -> dict[Table, Receipt]:
+    """Push the tables of a session for one chunk; see `push_chunk`. `state` is the frame of `get_all_state`.
 
     With `if_due`, a chunk that another push has done meanwhile is left alone, and nothing is returned.
     """
     settings = session.settings
     if not if_due:
-        require_complete(get_all_state(settings.state_dir), chunk)
+        require_pushable(state, chunk)
     with hold(settings.manifest_dir, f"chunk {chunk}"):
-        state = get_all_state(settings.state_dir)
-        if if_due and chunk not in due_chunks(state):
+        if if_due and chunk not in due_chunks(get_all_state(settings.state_dir, chunk)):
             return {}
-        whole = complete_chunk(state, chunk)
+        whole = pushable_chunk(state, chunk)
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
         find_program(settings.uploader)
@@ -88,9 +88,9 @@ def push(session: Session, chunk: int, *, if_due: bool = False) -> dict[Table, R
         return receipts
 
 
-def preview(session: Session, chunk: int) -> dict[Table, Plan]:
+def preview(session: Session, state: pl.DataFrame, chunk: int) -> dict[Table, Plan]:
     """Plan one chunk, writing nothing and changing nothing on the Hub."""
-    whole = complete_chunk(get_all_state(session.settings.state_dir), chunk)
+    whole = pushable_chunk(state, chunk)
     session.check_rights()
     return session.for_each_table(lambda table: make_plan(session, whole, table, write=False))
 
@@ -99,8 +99,8 @@ def _push_table(session: Session, chunk: Chunk, table: Table) -> Receipt:
     try:
         plan = make_plan(session, chunk, table)
         _record(session, plan)
-        look = _deliver(session, plan) if plan.missing.height else plan.look
-        receipt = _confirm(session, plan, look)
+        snapshot = _deliver(session, plan) if plan.missing.height else plan.snapshot
+        receipt = _confirm(session, plan, snapshot)
         folders = {*plan.folders, *(path.partition("/")[0] for path in plan.manifest.files["path"])}
         publish_card(session, table, chunk.scale, folders)
         return receipt
@@ -116,29 +116,29 @@ def _record(session: Session, plan: Plan) -> None:
     write_manifest(folder, manifest)
 
 
-def _deliver(session: Session, plan: Plan) -> Look:
-    """Upload what the Hub lacks, again and again as long as that may help; returns a look that lacks nothing."""
+def _deliver(session: Session, plan: Plan) -> Snapshot:
+    """Upload what the Hub lacks, again and again as long as that may help; returns a snapshot that lacks nothing."""
     uploader = find_uploader(session.settings.uploader, session.settings.manifest_dir)
     for warning in check_upload(plan.missing, plan.repo_id):
         session.listener.warn(plan.manifest.table, warning)
-    if plan.look.revision is None:
+    if plan.snapshot.revision is None:
         session.hub.create(plan.repo_id, session.settings.private)
     missing, explained = plan.missing, False
 
-    def deliver_once() -> Look:
+    def deliver_once() -> Snapshot:
         nonlocal missing, explained
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
         outcome = _upload(session, plan, missing, uploader, log)
-        look = session.hub.look(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
-        missing = lacking(plan.manifest, look.files)
+        snapshot = session.hub.look_up(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
+        missing = lacking(plan.manifest, snapshot.files)
         if missing.height:
             if is_unexplained(outcome.message) and not explained:
                 path, explained = missing["path"][-1], True  # of the first ones the content may be there already
                 session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
             raise _undelivered(plan, missing, outcome, log)
-        return look
+        return snapshot
 
-    return session.patience(deliver_once)
+    return session.retry(deliver_once)
 
 
 def _upload(session: Session, plan: Plan, missing: pl.DataFrame, uploader: Uploader, log: Path) -> Outcome:
@@ -158,41 +158,38 @@ def _undelivered(plan: Plan, missing: pl.DataFrame, outcome: Outcome, log: Path)
     """Why the Hub still lacks files after a run of the CLI."""
     table = plan.manifest.table
     lack = f"{plan.repo_id} lacks {missing.height} of {plan.manifest.files.height} files"
-    message = f"{table}: {outcome.message} ({lack}; log: {log})"
     if outcome.kind is None:
         first = missing["path"][0]
         return NotArrivedError(
             f"{table}: the upload CLI said that all was done, but {lack}, such as {first}: push again (log: {log})"
         )
-    if outcome.kind is Kind.QUOTA:
-        return QuotaError(message, outcome.retry_after_seconds)
-    failure = UploadFailedError if outcome.kind is Kind.REFUSED else UploadUnfinishedError
-    return failure(table, message, outcome.tail)
+    message = f"{table}: {outcome.message} ({lack}; log: {log})"
+    return upload_error(outcome.kind, table, message, outcome.tail, outcome.retry_after_seconds)
 
 
-def _confirm(session: Session, plan: Plan, look: Look) -> Receipt:
-    """Write the receipt for a look that lacked nothing, where neither the local files nor the Hub contradict it."""
+def _confirm(session: Session, plan: Plan, snapshot: Snapshot) -> Receipt:
+    """Write the receipt for a snapshot that lacked nothing, where neither the local files nor the Hub contradict it."""
     manifest = plan.manifest
     if changes := changed_files(plan.partitions):
         raise NotArrivedError(
             f"{manifest.table}: {changes[0]} while it was pushed ({len(changes)} such files): push again"
         )
-    if strays := [path for path in plan.doubtful if path in look.files]:
+    if orphans := [path for path in plan.possible_orphans if path in snapshot.files]:
         raise NotArrivedError(
-            f"{manifest.table}: {plan.repo_id} has {len(strays)} files of chunk {manifest.chunk} that are no longer "
-            f"made, such as {strays[0]}, and their rows would count twice: "
+            f"{manifest.table}: {plan.repo_id} has {len(orphans)} orphaned files of chunk {manifest.chunk}, no longer "
+            f"produced locally, such as {orphans[0]}, and their rows would count twice: "
             f"make prune CHUNK={manifest.chunk} TABLE={manifest.table}"
         )
     receipt = Receipt(
         repo=plan.repo_id,
-        commit=look.revision or "",
+        commit=snapshot.revision or "",
         files=manifest.files.height,
         size_bytes=manifest.size_bytes,
         rows=manifest.rows,
         manifest_sha256=manifest.digest,
         confirmed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    remember_columns(session.settings.manifest_dir, manifest.table, plan.repo_id, plan.schema, manifest.chunk)
+    record_columns(session.settings.manifest_dir, manifest.table, plan.repo_id, plan.schema, manifest.chunk)
     if not _is_vouched_for(session, plan):
         write_receipt(session.settings.manifest_dir, manifest.chunk, manifest.table, receipt)
     session.listener.confirmed(manifest, receipt, plan.missing)
@@ -201,5 +198,7 @@ def _confirm(session: Session, plan: Plan, look: Look) -> Receipt:
 
 def _is_vouched_for(session: Session, plan: Plan) -> bool:
     """Whether there is a receipt for just this manifest in just this repo."""
-    receipt = read_receipt(session.settings.manifest_dir, plan.manifest.chunk, plan.manifest.table)
-    return receipt is not None and receipt.repo == plan.repo_id and receipt.manifest_sha256 == plan.manifest.digest
+    manifest = plan.manifest
+    return is_vouched_for(
+        session.settings.manifest_dir, manifest.chunk, manifest.table, plan.repo_id, manifest.digest
+    )  # fmt: skip

@@ -29,7 +29,7 @@ def is_worth_retrying(error: BaseException) -> bool:
     return isinstance(error, HubUnavailableError | UploadUnfinishedError)
 
 
-class Patience:
+class RetryPolicy:
     """How often and how long to try; `note` is told before each wait. `stop()` ends all waiting."""
 
     def __init__(self, settings: Settings, note: Callable[[str], None]) -> None:

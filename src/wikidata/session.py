@@ -10,7 +10,7 @@ from wikidata.errors import HubRefusedError, PushError, TablesFailedError
 from wikidata.hub.client import LONGEST_ANSWER_SECONDS, Hub
 from wikidata.hub.transport import confined
 from wikidata.report.listener import Listener
-from wikidata.retry import Patience
+from wikidata.retry import RetryPolicy
 from wikidata.upload import run as upload
 
 Result = TypeVar("Result")
@@ -23,8 +23,8 @@ class Session:
         self.settings = settings
         self.repos = {Table.named(table): check_repo_id(repo_id, "target_repos") for table, repo_id in repos.items()}
         self.listener = listener
-        self.patience = Patience(settings, listener.note)
-        self.hub = Hub(self.patience)
+        self.retry = RetryPolicy(settings, listener.note)
+        self.hub = Hub(self.retry)
         self._confinement = confined(min(LONGEST_ANSWER_SECONDS, settings.stall_minutes * 60))
         self.disk = Lock()
         """Held while a table is read from the disk: one after the other is faster than five at once."""
@@ -50,7 +50,7 @@ class Session:
             futures = {table: pool.submit(work, table) for table in self.repos}
             errors = [error for error in map(_error, futures.values()) if error is not None]
         except BaseException:
-            self.patience.stop()
+            self.retry.stop()
             upload.end_all()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -7,16 +7,15 @@ A source file `chunk_3-00001-of-00064.parquet` has the state file `chunk_3-00001
 import errno
 import json
 import os
-import re
 import time
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from wikidata.errors import ChunkIncompleteError, StateError
+from wikidata.names import PARTS_OF_STATE_FILE, parse_state_file
 from wikidata.system.files import SHARED_MODE, write_atomically
 
 UNREADABLE = -1
@@ -25,7 +24,6 @@ UNREADABLE = -1
 DAMAGED_AFTER_SECONDS = 3600.0
 """A state file that was half-written for so long is not being written."""
 
-_NAME = re.compile(r"chunk_(0|[1-9][0-9]*)-([0-9]{5,})-of-([0-9]{5,})\.jsonl")
 _SCHEMA = {"file": pl.String, "chunk": pl.Int64, "part": pl.Int64, "step": pl.Int64}
 
 
@@ -44,25 +42,6 @@ class Step(IntEnum):
 _STEPS = frozenset(Step)
 
 
-class SourceName(NamedTuple):
-    """What the name of a state, source or partition file says; `parts` is the number of parts of the chunk."""
-
-    chunk: int
-    part: int
-    parts: int
-
-
-def parse_name(file: str) -> SourceName | None:
-    """Parse the name of a state file; None where it is none (`chunk_03-…`, unpadded parts, temporary files)."""
-    match = _NAME.fullmatch(file)
-    if match is None:
-        return None
-    chunk, part, parts = match.groups()
-    if part != f"{int(part):05d}" or parts != f"{int(parts):05d}":
-        return None
-    return SourceName(int(chunk), int(part), int(parts))
-
-
 def parse_step(content: bytes) -> int:
     """The step in a state file's content, or UNREADABLE."""
     try:
@@ -72,20 +51,21 @@ def parse_step(content: bytes) -> int:
     return step if type(step) is int and step in _STEPS else UNREADABLE
 
 
-def get_all_state(state_dir: Path) -> pl.DataFrame:
-    """Read every state file.
+def get_all_state(state_dir: Path, chunk: int | None = None) -> pl.DataFrame:
+    """Read every state file, or those of one chunk.
 
     Returns a frame with the columns `file` (String, the state file's name), `chunk`, `part`, `step` (Int64), sorted
-    by chunk and part. `step` is UNREADABLE (-1) where the file is empty, half-written or damaged. Files that are no
-    state files are left out. Raises StateError where the folder or a file may not be read.
+    by chunk and part. `step` is UNREADABLE (-1) if the file is empty, half-written or damaged. Files that are not
+    state files are left out. Raises StateError if the folder or a file may not be read.
     """
     rows: list[tuple[str, int, int, int]] = []
     try:
-        names = os.listdir(state_dir)
-        for file in names:
-            name = parse_name(file)
-            if name is not None and (content := _read(f"{os.fspath(state_dir)}/{file}")) is not None:
-                rows.append((file, name.chunk, name.part, parse_step(content)))
+        for file in os.listdir(state_dir):
+            source = parse_state_file(file)
+            if source is None or (chunk is not None and source.chunk != chunk):
+                continue
+            if (content := _read(f"{os.fspath(state_dir)}/{file}")) is not None:
+                rows.append((file, source.chunk, source.part, parse_step(content)))
     except OSError as error:
         raise StateError(f"state: cannot read {error.filename}: {error.strerror}: is STATE_DIR right?") from error
     rows.sort(key=lambda row: (row[1], row[2], row[0]))
@@ -109,14 +89,15 @@ def _read(path: str) -> bytes | None:
 
 
 def summarize(state: pl.DataFrame) -> pl.DataFrame:
-    """One row per chunk of a state frame, sorted by chunk.
+    """One row per chunk of a state frame, sorted by chunk: the one rule of completeness.
 
-    Columns: `chunk`; `parts`, the number of parts that the file names promise (0 where they contradict each other);
+    Columns: `chunk`; `parts`, the number of parts that the file names promise (0 if they contradict each other);
     `files`, the number of state files; `unreadable`, those without a valid step; `min_step`, `max_step` (Int64);
-    `complete`, whether every part is there and at PARTITION or beyond; `due`, whether it is complete and not yet
+    `complete`, whether every part is there and at PARTITION or beyond; `pushable`, whether it is complete and its local
+    files are still there, which they are not once all parts are at COMPLETE; `due`, whether it is complete and not yet
     pushed.
     """
-    promised = pl.col("file").str.extract(r"-of-([0-9]+)\.jsonl$").cast(pl.Int64)
+    promised = pl.col("file").str.extract(PARTS_OF_STATE_FILE).cast(pl.Int64)
     summary = state.group_by("chunk").agg(
         pl.when(promised.n_unique() == 1).then(promised.first()).otherwise(0).alias("parts"),
         pl.len().cast(pl.Int64).alias("files"),
@@ -126,16 +107,19 @@ def summarize(state: pl.DataFrame) -> pl.DataFrame:
         pl.col("step").min().alias("min_step"),
         pl.col("step").max().alias("max_step"),
     )
-    whole = (
+    every_part = (
         (pl.col("parts") > 0)
         & (pl.col("files") == pl.col("parts"))
         & (pl.col("distinct") == pl.col("parts"))
         & (pl.col("last") == pl.col("parts") - 1)
     )
-    complete = whole & (pl.col("min_step") >= Step.PARTITION)
+    complete = every_part & (pl.col("min_step") >= Step.PARTITION)
     return (
         summary.with_columns(complete.alias("complete"))
-        .with_columns((pl.col("complete") & (pl.col("min_step") < Step.PUSH)).alias("due"))
+        .with_columns(
+            (pl.col("complete") & (pl.col("min_step") < Step.COMPLETE)).alias("pushable"),
+            (pl.col("complete") & (pl.col("min_step") < Step.PUSH)).alias("due"),
+        )
         .drop("distinct", "last")
         .sort("chunk")
     )
@@ -154,7 +138,7 @@ def due_chunks(state: pl.DataFrame) -> list[int]:
 def stuck_chunks(state: pl.DataFrame, state_dir: Path) -> list[StateError]:
     """The chunks that will never be due by themselves, because of a contradiction or a file damaged for an hour."""
     errors = [
-        StateError(f"chunk {chunk} {_incompleteness(state.filter(pl.col('chunk') == chunk))}")
+        StateError(f"chunk {chunk} {_reason(state.filter(pl.col('chunk') == chunk))}")
         for chunk in summarize(state).filter(pl.col("parts") == 0)["chunk"]
     ]
     for file in state.filter(pl.col("step") == UNREADABLE)["file"]:
@@ -164,23 +148,22 @@ def stuck_chunks(state: pl.DataFrame, state_dir: Path) -> list[StateError]:
     return errors
 
 
-def require_complete(state: pl.DataFrame, chunk: int) -> int:
+def require_pushable(state: pl.DataFrame, chunk: int) -> int:
     """Return the number of parts of a complete `chunk` whose local files are still there.
 
     Raises ChunkIncompleteError with the reason otherwise.
     """
     files = state.filter(pl.col("chunk") == chunk)
-    problem = _incompleteness(files)
-    if problem is not None:
-        raise ChunkIncompleteError(f"chunk {chunk} {problem}")
+    if not summarize(files)["pushable"].any():
+        raise ChunkIncompleteError(f"chunk {chunk} {_reason(files)}")
     return files.height
 
 
-def _incompleteness(files: pl.DataFrame) -> str | None:
-    """Why a chunk with these state files cannot be pushed; None where it can."""
+def _reason(files: pl.DataFrame) -> str:
+    """The words for why a chunk with these state files is not pushable, which `summarize` decides."""
     if files.is_empty():
         return "has no state files: is STATE_DIR right?"
-    promised = files["file"].str.extract(r"-of-([0-9]+)\.jsonl$").unique().sort()
+    promised = files["file"].str.extract(PARTS_OF_STATE_FILE).unique().sort()
     if promised.len() > 1:
         both = f"of-{promised[0]} and of-{promised[1]}"
         return f"is contradictory: its state files end in both {both}: remove the stale ones"
@@ -192,13 +175,11 @@ def _incompleteness(files: pl.DataFrame) -> str | None:
     if not beyond.is_empty():
         return f"is contradictory: {beyond['file'][0]} is beyond its last part: remove it"
     behind = files.filter(pl.col("step") < Step.PARTITION)
-    if not behind.is_empty():
-        file, _, _, step = behind.row(0)
-        found = "has no valid step (being written, or damaged)" if step == UNREADABLE else f"is at {Step(step).name}"
-        return f"is not complete: {file} {found} ({behind.height} of {parts} parts below PARTITION)"
-    if (files["step"] == Step.COMPLETE).all():
-        return "is at COMPLETE: its local files are deleted, nothing can be pushed; use make verify"
-    return None
+    if behind.is_empty():
+        return f"is at {Step.COMPLETE.name}: its local files are deleted, nothing can be pushed; use make verify"
+    file, _, _, step = behind.row(0)
+    found = "has no valid step (being written, or damaged)" if step == UNREADABLE else f"is at {Step(step).name}"
+    return f"is not complete: {file} {found} ({behind.height} of {parts} parts below {Step.PARTITION.name})"
 
 
 def update_state(state_file: Path, step: Step) -> None:
@@ -210,12 +191,12 @@ def raise_to_push(state_dir: Path, chunk: int) -> int:
     """Raise every source file of a complete `chunk` to PUSH; returns how many were below.
 
     A file at PUSH or beyond stays where it is, and one below PARTITION is never raised: each is read again just
-    before it is written, because other steps may have moved it, and ChunkIncompleteError is raised where one fell.
+    before it is written, because other steps may have moved it, and ChunkIncompleteError is raised if one fell.
     """
-    files = get_all_state(state_dir).filter(pl.col("chunk") == chunk)
-    require_complete(files, chunk)
+    state = get_all_state(state_dir, chunk)
+    require_pushable(state, chunk)
     raised = 0
-    for file in files["file"]:
+    for file in state["file"]:
         path = state_dir / file
         step = parse_step(_read(os.fspath(path)) or b"")
         if step < Step.PARTITION:

@@ -12,15 +12,13 @@ from wikidata.dataset.layout import (
     check_limits,
     check_upload,
     choose,
-    chunk_of,
-    doubtful_paths,
     extents,
-    layout_of,
-    packed_path,
+    possible_orphans,
     settle,
 )
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import LayoutError
+from wikidata.names import packed_path, parse_data_file
 
 WIKIDATA = Scale(dict.fromkeys(range(112), 85) | {112: 167})
 REPO = "permutans/wikidata-labels"
@@ -107,14 +105,16 @@ def test_what_is_sent_is_held_against_the_limits() -> None:
     ],
 )
 def test_a_path_tells_its_layout_and_chunk(path: str, layout: Layout | None, chunk: int | None) -> None:
-    assert (layout_of(path), chunk_of(path)) == (layout, chunk)
-    assert layout_of(packed_path("language", "en", 3)) is Layout.PACKED
+    file = parse_data_file(path)
+    assert (file and file.layout, file and file.chunk) == (layout, chunk)
+    packed = parse_data_file(packed_path(Table.LABELS, "en", 3))
+    assert packed and packed.layout is Layout.PACKED
 
 
 def test_a_key_that_is_gone_is_doubted_when_packed() -> None:
     made = ["language=en/chunk_3.parquet", "language=no/chunk_3.parquet"]
     folders = ["language=de", "language=en"]
-    assert doubtful_paths(Layout.PACKED, 3, 2, made, folders) == ["language=de/chunk_3.parquet"]
+    assert possible_orphans(Layout.PACKED, 3, 2, made, folders) == ["language=de/chunk_3.parquet"]
 
 
 def test_absent_parts_and_further_splits_are_doubted_as_files() -> None:
@@ -123,7 +123,7 @@ def test_absent_parts_and_further_splits_are_doubted_as_files() -> None:
         "language=en/chunk_3-00000-of-00002_2.parquet",
         "language=no/chunk_3-00001-of-00002.parquet",
     ]
-    assert doubtful_paths(Layout.FILES, 3, 2, made, ["language=de", "language=en"]) == [
+    assert possible_orphans(Layout.FILES, 3, 2, made, ["language=de", "language=en"]) == [
         "language=de/chunk_3-00000-of-00002.parquet",
         "language=de/chunk_3-00001-of-00002.parquet",
         "language=en/chunk_3-00000-of-00002_1.parquet",

@@ -142,7 +142,7 @@ def test_types_that_contradict_each_other_are_refused_with_both_files_named(tmp_
 def test_row_groups_are_bounded_and_have_statistics_and_a_page_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_a_time: str
 ) -> None:
-    monkeypatch.setattr(packing, "ROW_GROUP_BYTES", 1 << 20)
+    monkeypatch.setattr(packing, "PACKED_ROW_GROUP_BYTES", 1 << 20)
     monkeypatch.setattr(packing, rows_at_a_time, 100)
     if rows_at_a_time == "_BATCH_ROWS":
         monkeypatch.setattr(packing, "_SMALL_KEY_BYTES", 0)
@@ -207,3 +207,24 @@ def test_keys_without_rows_and_tables_without_keys_are_packed_too(tmp_path: Path
     sidecar = pl.DataFrame(schema={"language": pl.String, "rows": pl.Int64})
     sidecar.write_parquet(tmp_path / "audit" / "labels" / "chunk_3-00000-of-00001.parquet")
     assert packed(tmp_path, 1) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WRITER_OPTIONS", {"compression": "snappy", "write_page_index": True}),
+        ("WRITER_OPTIONS", {**packing.WRITER_OPTIONS, "compression_level": 9}),
+        ("PACKED_ROW_GROUP_BYTES", 1 << 20),
+        ("PACKED_ROW_GROUP_ROWS", 1 << 10),
+    ],
+)
+def test_another_way_of_writing_makes_what_was_published_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    write(tmp_path, NAME.format(0, 1, ""), rows(1))
+    partitions = found(tmp_path, 1)
+    before = bundle(partitions, unify(partitions, None))
+    monkeypatch.setattr(packing, name, value)
+    after = bundle(partitions, unify(partitions, None))
+    assert [each.path for each in before] == [each.path for each in after]
+    assert before[0].sources_sha256 != after[0].sources_sha256

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from wikidata.config import Table
-from wikidata.dataset.schema import columns_path, read_columns, remember_columns, require_one, unify
+from wikidata.dataset.schema import require_one, unify
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import ManifestError
+from wikidata.records.columns import columns_path, read_columns, record_columns
 
 LABELS, REPO = Table.LABELS, "permutans/wikidata-labels"
 TEXT = pa.large_string()
@@ -24,8 +25,8 @@ def partitions(*schemas: pa.Schema) -> Partitions:
 def test_columns_are_remembered_of_the_first_chunk_and_for_one_repo(tmp_path: Path) -> None:
     assert read_columns(tmp_path, LABELS, REPO) is None
     nested = PLAIN.append(pa.field("badges", pa.large_list(TEXT)))
-    remember_columns(tmp_path, LABELS, REPO, nested, 3)
-    remember_columns(tmp_path, LABELS, REPO, PLAIN, 4)
+    record_columns(tmp_path, LABELS, REPO, nested, 3)
+    record_columns(tmp_path, LABELS, REPO, PLAIN, 4)
     assert read_columns(tmp_path, LABELS, REPO) == (nested, f"the files of chunk 3 in {REPO}")
     assert read_columns(tmp_path, LABELS, "somebody/else") is None
     assert read_columns(tmp_path, Table.CLAIMS, REPO) is None

@@ -26,12 +26,13 @@ from tests.helpers.dying import InstantUpload
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.survey import survey
 from wikidata.errors import ManifestError, PushError
-from wikidata.hub.client import Look, RemoteFile, Visit
+from wikidata.hub.client import Overview, RemoteFile, Snapshot
 from wikidata.main import main
 from wikidata.push import push
 from wikidata.records.manifest import SCHEMA
 from wikidata.report.listener import Listener
 from wikidata.session import Session
+from wikidata.state import get_all_state
 from wikidata.upload.finder import find_uploader
 from wikidata.upload.run import Upload
 from wikidata.upload.watcher import Outcome
@@ -450,13 +451,13 @@ class FakeHub:
     def head(self, repo_id: str) -> str | None:
         return "1" * 40 if repo_id in self.repos else None
 
-    def visit(self, repo_id: str) -> Visit:
-        return Visit(self.head(repo_id))
+    def overview(self, repo_id: str) -> Overview:
+        return Overview(self.head(repo_id))
 
-    def look(self, repo_id: str, revision: str | None, paths: list[str]) -> Look:
+    def look_up(self, repo_id: str, revision: str | None, paths: list[str]) -> Snapshot:
         files = self.repos[repo_id] if revision else {}
         there = {path: files[path] for path in paths if path in files}
-        return Look(revision, {path: RemoteFile(len(what), sha256(what), "") for path, what in there.items()})
+        return Snapshot(revision, {path: RemoteFile(len(what), sha256(what), "") for path, what in there.items()})
 
     def create(self, repo_id: str, private: bool) -> None:
         assert not private
@@ -610,7 +611,7 @@ def test_whatever_lies_there_is_pushed_exactly_or_refused_and_untouched(world: d
         assert isinstance(states, list)
         is_complete = len(states) == parts and all(content in STATES[:4] for content in states)
         try:
-            push(session, 3)
+            push(session, get_all_state(root / "state"), 3)
             event("pushed")
             assert is_complete
             assert not is_bad

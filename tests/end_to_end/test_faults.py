@@ -235,7 +235,7 @@ def test_files_that_are_no_longer_made_are_refused_and_pruned_on_demand(box: Box
     (box.root / "audit" / "labels" / "chunk_3-00000-of-00001.parquet").unlink()
     refused = box.wikidata(*ONE_TABLE)
     assert refused.returncode == 1
-    assert f"has 1 files of chunk 3 that are no longer made, such as {path}" in refused.stderr
+    assert f"has 1 orphaned files of chunk 3, no longer produced locally, such as {path}" in refused.stderr
     assert "make prune CHUNK=3 TABLE=labels" in refused.stderr
     assert box.receipt(LABELS, 3) is None
     assert path in box.make("prune", "CHUNK=3", "TABLE=labels").stdout

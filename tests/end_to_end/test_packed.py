@@ -154,9 +154,9 @@ def test_a_repo_is_never_given_a_second_layout(box: Box, hub: RunningHub) -> Non
 def test_prune_makes_a_repo_ready_for_the_other_layout(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE, LAYOUT="files").returncode == 0
     prune = ("prune", "CHUNK=3", "TABLE=labels")
-    assert "0 files" in box.make(*prune, LAYOUT="auto").stdout
+    assert "0 orphaned files" in box.make(*prune, LAYOUT="auto").stdout
     listed = box.make(*prune)
-    assert f"{len(box.files(LABELS, 3))} files that are no longer made: set YES=1" in listed.stdout
+    assert f"{len(box.files(LABELS, 3))} orphaned files: set YES=1" in listed.stdout
     assert on_the_hub(hub, LABELS) == box.expected(LABELS, 3)
     assert "deleted" in box.make(*prune, YES="1").stdout
     assert on_the_hub(hub, LABELS) == {}
@@ -175,7 +175,9 @@ def test_a_key_that_is_gone_is_refused_and_pruned(box: Box, hub: RunningHub) -> 
     (box.root / "manifests" / "chunk_3" / "labels.csv").unlink()
     refused = box.wikidata(*ONE_TABLE)
     assert refused.returncode == 1
-    assert f"has 1 files of chunk 3 that are no longer made, such as {gone}/chunk_3.parquet" in refused.stderr
+    assert (
+        f"has 1 orphaned files of chunk 3, no longer produced locally, such as {gone}/chunk_3.parquet" in refused.stderr
+    )
     assert "deleted" in box.make("prune", "CHUNK=3", "TABLE=labels", "YES=1").stdout
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert_packed(box, hub, 3, LABELS)

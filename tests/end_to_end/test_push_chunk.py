@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
+from huggingface_hub import configure_http_backend
+from huggingface_hub.utils import _http, are_progress_bars_disabled  # type: ignore[attr-defined] # not in its own list
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
@@ -193,3 +196,30 @@ def test_a_tick_leaves_alone_what_another_push_has_done_meanwhile(
     settings = Settings.from_environment({name: str(called.root / folder) for name, folder in FOLDERS.items()})
     assert list(_failures(settings, Selection())) == []
     assert hub.counts().total == 0
+
+
+def test_a_dry_run_changes_nothing(called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRY_RUN", "1")
+    before = called.snapshot()
+    assert push_chunk(3, called.root / "state", called.root / "results", REPOS) == {}
+    assert called.snapshot() == before
+    assert hub.counts().commits == 0
+    assert called.steps(3) == {3}
+
+
+def test_the_process_of_the_caller_is_left_as_it_was(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def factory() -> requests.Session:
+        return requests.Session()
+
+    configure_http_backend(factory)
+    try:
+        assert not are_progress_bars_disabled()
+        push(called)
+        assert not are_progress_bars_disabled()
+        assert _http._GLOBAL_BACKEND_FACTORY is factory
+        monkeypatch.setenv("HF_TOKEN", "wrong")
+        with pytest.raises(HubError):
+            push(called)
+        assert _http._GLOBAL_BACKEND_FACTORY is factory
+    finally:
+        configure_http_backend()

@@ -11,7 +11,7 @@ from wikidata.errors import HubUnavailableError
 from wikidata.hub.client import Hub, RemoteFile, lacking
 from wikidata.records.manifest import SCHEMA, Manifest
 from wikidata.report.listener import Listener
-from wikidata.retry import Patience
+from wikidata.retry import RetryPolicy
 
 PATH = "language=en/chunk_3-00000-of-00001.parquet"
 CONTENT = b"hello\n"
@@ -29,7 +29,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 def hub_client(attempts: int = 1) -> Hub:
     settings = Settings.from_environment({"ATTEMPTS": str(attempts), "RETRY_SECONDS": "0.01"})
-    return Hub(Patience(settings, Listener().note))
+    return Hub(RetryPolicy(settings, Listener().note))
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def client(hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 def test_a_look_costs_one_request_for_every_400_paths(hub: RunningHub, client: Hub) -> None:
     assert client.head(REPO) is None
-    assert client.look(REPO, None, [PATH]).files == {}
+    assert client.look_up(REPO, None, [PATH]).files == {}
     client.create(REPO, private=False)
     client.create(REPO, private=False)
     hub.replace_file(REPO, PATH, CONTENT)
     hub.reset_counts()
-    look = client.look(
+    look = client.look_up(
         REPO, client.head(REPO), [PATH, *(f"language=k{number}/absent.parquet" for number in range(800))]
     )
     assert look.revision == hub.commits(REPO)[0].oid
@@ -93,13 +93,13 @@ def test_a_look_costs_one_request_for_every_400_paths(hub: RunningHub, client: H
 def test_a_visit_tells_keys_and_layout_from_three_requests(
     hub: RunningHub, client: Hub, name: str, layout: Layout | None
 ) -> None:
-    assert client.visit(REPO).revision is None
+    assert client.overview(REPO).revision is None
     client.create(REPO, private=False)
-    assert client.visit(REPO).layout is None
+    assert client.overview(REPO).layout is None
     for path in ("README.md", f"language=en/{name}", f"language=no/{name}"):
         hub.replace_file(REPO, path, CONTENT)
     hub.reset_counts()
-    visit = client.visit(REPO)
+    visit = client.overview(REPO)
     assert visit.revision == hub.commits(REPO)[0].oid
     assert (visit.folders, visit.layout) == (["language=en", "language=no"], layout)
     assert hub.counts().total == (3 if layout else 4)

@@ -20,8 +20,9 @@ from scripts.bench.scale import FULL, QUICK, Scale
 from scripts.bench.stopwatch import peak_bytes
 from scripts.bench.workshop import NOBODY, ContestError, Workshop, environment_of, run
 from wikidata.config import ROOT, Layout, Table
-from wikidata.dataset.layout import ENTRIES_A_FOLDER, chunk_of, layout_of
+from wikidata.dataset.layout import ENTRIES_A_FOLDER
 from wikidata.dataset.survey import survey
+from wikidata.names import parse_data_file
 from wikidata.state import Step, due_chunks, get_all_state, summarize
 
 ROW = Row("push", "a push", "the loop", goal=0.15)
@@ -270,6 +271,7 @@ def test_a_large_key_is_as_large_compressed_as_was_asked_for(tmp_path: Path) -> 
 def test_a_grown_repo_has_as_many_files_of_other_chunks_as_was_asked_for(layout: Layout) -> None:
     paths = paths_of(Table.LINKS, layout, FULL.grown_chunks, FULL.grown_keys)
     assert len(set(paths)) == len(paths) == 50_000
-    assert {layout_of(path) for path in paths} == {layout}
-    assert 3 not in {chunk_of(path) for path in paths}
+    files = [parse_data_file(path) for path in paths]
+    assert {file and file.layout for file in files} == {layout}
+    assert 3 not in {file and file.chunk for file in files}
     assert FULL.grown_chunks <= ENTRIES_A_FOLDER

@@ -16,14 +16,14 @@ from wikidata.upload import finder as uploader
 from wikidata.upload.finder import find_uploader
 from wikidata.upload.generations import (
     GENERATIONS,
-    HF_LARGE_FOLDER,
-    HF_UPLOAD,
-    HUGGINGFACE_CLI,
-    REPEATS,
-    Generation,
+    any_of,
     generation_of,
+    hf_large_folder,
+    hf_upload,
+    huggingface_cli,
     parse_version,
 )
+from wikidata.upload.generations.protocol import Generation
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_TABLE = ("push", "--chunk", "3", "--table", "labels")
@@ -49,12 +49,12 @@ def test_a_version_is_read_from_what_a_cli_prints(output: str, version: tuple[in
     ("version", "generation"),
     [
         ((0, 33, 5), None),
-        ((0, 34), HUGGINGFACE_CLI),
-        ((0, 36, 2), HUGGINGFACE_CLI),
-        ((1, 0, 0), HF_LARGE_FOLDER),
-        ((1, 33, 0), HF_LARGE_FOLDER),
-        ((2, 0, 0), HF_UPLOAD),
-        ((2, 4, 0), HF_UPLOAD),
+        ((0, 34), huggingface_cli),
+        ((0, 36, 2), huggingface_cli),
+        ((1, 0, 0), hf_large_folder),
+        ((1, 33, 0), hf_large_folder),
+        ((2, 0, 0), hf_upload),
+        ((2, 4, 0), hf_upload),
         ((3, 0, 0), None),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_version_belongs_to_one_generation(version: tuple[int, ...], generatio
 def test_every_generation_names_a_target_of_the_makefile() -> None:
     lines = (ROOT / "Makefile").read_text().splitlines()
     for generation in GENERATIONS:
-        assert f"{generation.target}:" in lines
+        assert f"{generation.TARGET}:" in lines
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_every_generation_names_a_target_of_the_makefile() -> None:
     ],
 )
 def test_a_cli_is_ended_where_it_repeats_what_costs_or_may_have_worked(line: str, is_repeated: bool) -> None:
-    assert bool(REPEATS.search(line)) is is_repeated
+    assert bool(any_of([generation.REPEATS for generation in GENERATIONS]).search(line)) is is_repeated
 
 
 @pytest.fixture
@@ -104,12 +104,12 @@ def install(folder: Path, name: str, script: str) -> Path:
 def test_a_program_is_asked_for_its_version_once_and_again_when_it_changes(programs: Path, tmp_path: Path) -> None:
     program = install(programs, "hf", f"echo asked >>{tmp_path}/asked; echo version: 1.33.0")
     for _ in range(2):
-        assert find_uploader("hf", tmp_path / "manifests").generation is HF_LARGE_FOLDER
+        assert find_uploader("hf", tmp_path / "manifests").generation is hf_large_folder
     assert (tmp_path / "asked").read_text() == "asked\n"
     install(programs, "hf", "echo version: 2.4.0")
     os.utime(program, ns=(1, 1))
     found = find_uploader("hf", tmp_path / "manifests")
-    assert (found.program, found.generation, found.target) == (str(program), HF_UPLOAD, "upload-folder")
+    assert (found.program, found.generation, found.target) == (str(program), hf_upload, "upload-folder")
 
 
 def test_a_path_may_be_relative(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_path_may_be_relative(programs: Path, tmp_path: Path, monkeypatch: pyt
 def test_a_damaged_memory_of_versions_is_no_trouble(programs: Path, tmp_path: Path, content: str) -> None:
     program = install(programs, "hf", "echo version: 2.4.0")
     (tmp_path / ".uploaders.json").write_text(content.replace("PROGRAM", str(program)))
-    assert find_uploader("hf", tmp_path).generation is HF_UPLOAD
+    assert find_uploader("hf", tmp_path).generation is hf_upload
     memory = json.loads((tmp_path / ".uploaders.json").read_text())
     assert memory[str(program)] == [program.stat().st_mtime_ns, "2.4.0"]
 

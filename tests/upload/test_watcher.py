@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from wikidata.upload.failures import Kind
-from wikidata.upload.progress import Memory, Progress
+from wikidata.errors import Kind
+from wikidata.upload.progress import Progress, ProgressMeter
 from wikidata.upload.watcher import LOG_LIMIT_BYTES, Limits, Outcome, watch
 
 NEVER = Limits(stall_seconds=60, timeout_seconds=60)
@@ -71,7 +71,7 @@ def test_the_first_failed_job_ends_a_cli_that_would_try_for_ever(folder: Path) -
             print(f'Failed to commit: {error}\\n\\nNo rights.\\n', end='')
         """,
     )
-    assert outcome.kind is Kind.REFUSED
+    assert outcome.kind is Kind.PERMANENT
     assert outcome.message.startswith("Failed to commit: 403 Client Error: Forbidden for url: http://hub/x (ID: 0)")
     assert outcome.message.endswith("No rights.")
     assert len(log_of(folder)) <= LOG_LIMIT_BYTES + 1000
@@ -79,7 +79,7 @@ def test_the_first_failed_job_ends_a_cli_that_would_try_for_ever(folder: Path) -
 
 def test_a_cli_that_dies_without_naming_an_error_may_be_tried_again(folder: Path) -> None:
     outcome = run(folder, "raise UnboundLocalError('metadata')")
-    assert outcome.kind is Kind.PASSING
+    assert outcome.kind is Kind.TRANSIENT
     assert outcome.message == "the upload CLI ended with exit code 1: UnboundLocalError: metadata"
 
 
@@ -89,13 +89,13 @@ def test_a_cli_that_is_killed_may_be_tried_again(folder: Path) -> None:
 
 def test_a_program_that_is_not_there_is_refused(folder: Path) -> None:
     outcome = watch(["/nowhere/cli"], folder.parent / "log", folder, NEVER, print, lifeline=False)
-    assert outcome.kind is Kind.REFUSED
+    assert outcome.kind is Kind.PERMANENT
     assert outcome.message.startswith("cannot start /nowhere/cli: No such file")
 
 
 def test_reports_without_progress_do_not_keep_a_hung_cli_alive(folder: Path) -> None:
     outcome = run(folder, "import time\nwhile True: print('report'); time.sleep(0.05)", Limits(1.5, 60))
-    assert outcome.kind is Kind.PASSING
+    assert outcome.kind is Kind.TRANSIENT
     assert outcome.message == "nothing has advanced for 0.025 minutes"
 
 
@@ -123,7 +123,7 @@ def test_ending_the_cli_ends_what_it_started(folder: Path) -> None:
         child.wait()
         """
     outcome = run(folder, script)
-    assert outcome.kind is Kind.REFUSED
+    assert outcome.kind is Kind.PERMANENT
     wait_for_death(int(outcome.tail[0].split()[1]))
 
 
@@ -162,12 +162,10 @@ def test_progress_is_read_from_the_memory_of_the_cli(folder: Path) -> None:
 
 
 def test_progress_is_heard_from_a_cli_that_keeps_no_memory_and_is_no_advance(folder: Path) -> None:
-    memory = Memory(folder, pid=2**22 + 1)
-    memory.hear(
-        "Uploading... 3,000/5,000 files checked, 2,500/2,600 uploaded (4MB transferred), 1,024 committed in 4 …"
-    )
-    memory.hear("Uploading 1 file, 7 committed in all")
-    assert memory.look() == Progress(
+    meter = ProgressMeter(folder, pid=2**22 + 1)
+    meter.hear("Uploading... 3,000/5,000 files checked, 2,500/2,600 uploaded (4MB transferred), 1,024 committed in 4 …")
+    meter.hear("Uploading 1 file, 7 committed in all")
+    assert meter.measure() == Progress(
         files=1, uploaded=2500, committed=1024, size_bytes=10, uploaded_bytes=0, advanced=False
     )
 
@@ -180,9 +178,9 @@ def test_what_hf_upload_prints_is_heard(folder: Path) -> None:
 
 
 def test_nothing_new_is_no_advance(folder: Path) -> None:
-    memory = Memory(folder, pid=2**22 + 1)
-    memory.look()
-    assert not memory.look().advanced
+    meter = ProgressMeter(folder, pid=2**22 + 1)
+    meter.measure()
+    assert not meter.measure().advanced
 
 
 @contextmanager

@@ -1,18 +1,18 @@
 """Publishing the dataset card of a repo, after the data that it speaks of was confirmed."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from wikidata.card.text import CardError, CardFacts, KeyFacts, make_card
 from wikidata.config import Table
 from wikidata.dataset.layout import Scale, scale_of
-from wikidata.dataset.schema import read_columns
 from wikidata.errors import HubRefusedError
-from wikidata.records.manifest import read_manifest
-from wikidata.records.receipt import is_recorded, recorded_chunks
+from wikidata.names import key_of
+from wikidata.records.columns import read_columns
+from wikidata.records.manifest import Manifest
+from wikidata.records.receipt import confirmed_manifests
 from wikidata.session import Session
 
 CARD = "README.md"
@@ -37,7 +37,7 @@ def publish_card(session: Session, table: Table, scale: Scale, folders: Iterable
 def preview_card(session: Session, table: Table, state: pl.DataFrame) -> str:
     """The card that a push would publish now. Raises HubRefusedError if the one there is damaged."""
     repo_id = session.repos[table]
-    visit = session.hub.visit(repo_id)
+    visit = session.hub.overview(repo_id)
     before = session.hub.read_text(repo_id, visit.revision, CARD) if visit.revision else None
     try:
         return make_card(card_facts(session, table, scale_of(state), visit.folders), before)
@@ -48,28 +48,26 @@ def preview_card(session: Session, table: Table, state: pl.DataFrame) -> str:
 def card_facts(session: Session, table: Table, scale: Scale, folders: Iterable[str]) -> CardFacts:
     """What a card says: the keys are those on the Hub, rows and bytes those of the manifests that have a receipt."""
     repo_id, manifest_dir = session.repos[table], session.settings.manifest_dir
-    chunks = [chunk for chunk in recorded_chunks(manifest_dir) if is_recorded(manifest_dir, chunk, table, repo_id)]
-    known = _facts_of_keys(manifest_dir, table, chunks)
-    prefix = f"{table.partition_column}="
-    keys = {folder.removeprefix(prefix) for folder in folders if folder.startswith(prefix)}
+    manifests = confirmed_manifests(manifest_dir, table, repo_id)
+    known = _facts_of_keys(manifests)
+    keys = {key for folder in folders if (key := key_of(table, folder)) is not None}
     columns = read_columns(manifest_dir, table, repo_id)
     return CardFacts(
         table=table,
         repo_id=repo_id,
         keys={key: known[key] for key in sorted(keys)},
         columns=tuple((field.name, _word(str(field.type))) for field in columns[0]) if columns else (),
-        chunks=len(chunks),
+        chunks=len(manifests),
         all_chunks=scale.chunks,
-        parts=sum(scale.parts_of_chunk.get(chunk, 0) for chunk in chunks),
+        parts=sum(scale.parts_of_chunk.get(manifest.chunk, 0) for manifest in manifests),
         all_parts=scale.parts,
     )
 
 
-def _facts_of_keys(manifest_dir: Path, table: Table, chunks: Iterable[int]) -> defaultdict[str, KeyFacts]:
+def _facts_of_keys(manifests: Sequence[Manifest]) -> defaultdict[str, KeyFacts]:
     facts: defaultdict[str, KeyFacts] = defaultdict(KeyFacts)
-    manifests = [read_manifest(manifest_dir, chunk, table, manifest_dir).files for chunk in chunks]
     if manifests:
-        files = pl.concat([files.select("path", "rows", "size_bytes") for files in manifests])
+        files = pl.concat([manifest.files.select("path", "rows", "size_bytes") for manifest in manifests])
         key = pl.col("path").str.extract(r"=([^/]+)/").alias("key")
         totals = files.group_by(key).agg(pl.len(), pl.col("rows").sum(), pl.col("size_bytes").sum())
         facts |= {name: KeyFacts(*figures) for name, *figures in totals.iter_rows()}

@@ -14,6 +14,7 @@ import yaml
 
 from wikidata.card.languages import languages_of
 from wikidata.config import Table
+from wikidata.names import DATA_FILES, key_folder
 
 CONFIGS_AT_MOST = 4_000
 """Of a dataset, for the Hub's viewer."""
@@ -92,9 +93,9 @@ def _header(facts: CardFacts) -> str:
     default, column = default_key(facts), facts.table.partition_column
     keys = sorted(facts.keys, key=lambda key: (key != default, key))[: CONFIGS_AT_MOST - 1]
     for index, name in enumerate(keys):
-        lines += _config(name, f"{column}={name}/chunk_*.parquet", is_default=index == 0)
+        lines += _config(name, f"{key_folder(facts.table, name)}/{DATA_FILES}", is_default=index == 0)
         if index == 0:
-            lines += _config("all", f"{column}=*/chunk_*.parquet", is_default=False)
+            lines += _config("all", f"{column}=*/{DATA_FILES}", is_default=False)
     return "".join(f"{line}\n" for line in lines)
 
 

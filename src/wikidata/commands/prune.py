@@ -3,7 +3,7 @@
 from wikidata.config import Layout, Selection, Settings, Table
 from wikidata.dataset.survey import survey
 from wikidata.errors import Exit, UsageError
-from wikidata.plan import complete_chunk, paths_of
+from wikidata.plan import paths_of, pushable_chunk
 from wikidata.records.lock import hold
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
@@ -36,7 +36,7 @@ def prune(session: Session, chunk: int) -> dict[Table, list[str]]:
     def sweep(table: Table) -> list[str]:
         partitions = survey(chunk, whole.parts, table, settings.output_dir, settings.audit_dir)
         repo_id = session.repos[table]
-        visit = session.hub.visit(repo_id)
+        visit = session.hub.overview(repo_id)
         layout = settings.layout if settings.layout is not Layout.AUTO else visit.layout or Layout.FILES
         produced = set(paths_of(layout, partitions))
         orphans = [path for path in session.hub.files_of_chunk(repo_id, visit.revision, chunk) if path not in produced]
@@ -46,7 +46,7 @@ def prune(session: Session, chunk: int) -> dict[Table, list[str]]:
         return orphans
 
     with hold(settings.manifest_dir, f"prune of chunk {chunk}"):
-        whole = complete_chunk(get_all_state(settings.state_dir), chunk)
+        whole = pushable_chunk(get_all_state(settings.state_dir), chunk)
         if settings.yes:
             session.check_rights()
         return session.for_each_table(sweep)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from wikidata.config import Selection, Settings
 from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
 from wikidata.report.failures import describe, report
@@ -44,15 +46,14 @@ def _push(settings: Settings, chosen: Selection) -> Exit:
 
 def _failures(settings: Settings, chosen: Selection) -> Iterator[PushError]:
     """Push each chunk, and yield what failed as it fails."""
-    chunks = [chosen.chunk] if chosen.chunk is not None else []
+    try:
+        state = get_all_state(settings.state_dir)
+    except StateError as error:
+        yield error
+        return
     if chosen.chunk is None:
-        try:
-            state = get_all_state(settings.state_dir)
-        except StateError as error:
-            yield error
-            return
         yield from stuck_chunks(state, settings.state_dir)
-        chunks = due_chunks(state)
+    chunks = [chosen.chunk] if chosen.chunk is not None else due_chunks(state)
     if not chunks:
         return
     from wikidata.push import push
@@ -62,7 +63,7 @@ def _failures(settings: Settings, chosen: Selection) -> Iterator[PushError]:
     with Session(settings, chosen.repos(settings), terminal) as session:
         for chunk in chunks:
             try:
-                push(session, chunk, if_due=chosen.chunk is None)
+                push(session, state, chunk, if_due=chosen.chunk is None)
             except PushError as error:
                 terminal.finish()
                 yield error
@@ -78,7 +79,8 @@ def _is_quiet(error: PushError, settings: Settings) -> bool:
 
 
 def _dry_run(settings: Settings, chosen: Selection) -> Exit:
-    chunks = [chosen.chunk] if chosen.chunk is not None else due_chunks(get_all_state(settings.state_dir))
+    state = get_all_state(settings.state_dir)
+    chunks = [chosen.chunk] if chosen.chunk is not None else due_chunks(state)
     if not chunks:
         return Exit.OK
     from wikidata.session import Session
@@ -87,13 +89,13 @@ def _dry_run(settings: Settings, chosen: Selection) -> Exit:
     with Session(settings, chosen.repos(settings), Terminal(quiet=settings.quiet)) as session:
         for chunk in chunks:
             try:
-                _print_preview(session, chunk)
+                _print_preview(session, state, chunk)
             except PushError as error:
                 codes.append(report(error))
     return worst(codes)
 
 
-def _print_preview(session: "Session", chunk: int) -> None:
+def _print_preview(session: "Session", state: pl.DataFrame, chunk: int) -> None:
     from wikidata.push import preview
 
     rows = [
@@ -103,8 +105,8 @@ def _print_preview(session: "Session", chunk: int) -> None:
             plan.manifest.files.height,
             plan.missing.height,
             readable_bytes(int(plan.missing["size_bytes"].sum())),
-            plan.repo_id + ("" if plan.look.revision else " (to be created)"),
+            plan.repo_id + ("" if plan.snapshot.revision else " (to be created)"),
         )
-        for table, plan in preview(session, chunk).items()
+        for table, plan in preview(session, state, chunk).items()
     ]
     print(table_of(rows, ("chunk", "table", "files", "to upload", "bytes", "repo")))

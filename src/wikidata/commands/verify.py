@@ -47,7 +47,7 @@ def verify(session: Session, chunk: int) -> dict[Table, Comparison]:
         folder = session.settings.output_dir / table
         manifest = read_manifest(session.settings.manifest_dir, chunk, table, folder)
         paths, repo_id = manifest.files["path"].to_list(), session.repos[table]
-        there = session.hub.look(repo_id, session.hub.head(repo_id), paths)
+        there = session.hub.look_up(repo_id, session.hub.head(repo_id), paths)
         expected = set(paths)
         orphans = [path for path in session.hub.files_of_chunk(repo_id, there.revision, chunk) if path not in expected]
         return Comparison(manifest, lacking(manifest, there.files), orphans)

@@ -1,10 +1,9 @@
 """How a table lies in its repo: the partition files as they are, or packed, one file per chunk and key.
 
-Decisions and names only. What the Hub bears (its documents of August 2026, and its maintainers' words) is below; what a
+Decisions only. What the Hub bears (its documents of August 2026, and its maintainers' words) is below; what a
 repo has is looked up there (`hub.py`), so the repo itself remembers its layout.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import polars as pl
 from wikidata.config import Layout
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import LayoutError
+from wikidata.names import Source, packed_file, parse_data_file, partition_file
 from wikidata.state import summarize
 
 FILES_A_REPO = 100_000
@@ -25,14 +25,11 @@ ENTRIES_A_FOLDER = 10_000
 FILE_BYTES = 200_000_000_000
 LARGEST_FILE_BYTES = 500_000_000_000
 """Recommended, and hard."""
-ROW_GROUP_BYTES = 286 << 20
+VIEWER_ROW_GROUP_BYTES = 286 << 20
 """What the viewer reads, uncompressed."""
 COMMITS_AN_HOUR = 128
 FILES_A_COMMIT = 150
 """Of upload-large-folder, on average: 43,000 files took 289 commits."""
-
-_PACKED = re.compile(r"[^/]+=[^/]+/chunk_([0-9]+)\.parquet")
-_FILE = re.compile(r"([^/]+=[^/]+)/chunk_([0-9]+)-([0-9]+)-of-[0-9]+(?:_([0-9]+))?\.parquet")
 
 
 @dataclass(frozen=True)
@@ -65,26 +62,6 @@ class Extent(NamedTuple):
 
     files: int
     entries: int
-
-
-def packed_path(column: str, key: str, chunk: int) -> str:
-    """The path of a packed file in its repo."""
-    return f"{column}={key}/chunk_{chunk}.parquet"
-
-
-def layout_of(path: str) -> Layout | None:
-    """The layout that a file of this path belongs to; None where it is no data file."""
-    if _PACKED.fullmatch(path):
-        return Layout.PACKED
-    return Layout.FILES if _FILE.fullmatch(path) else None
-
-
-def chunk_of(path: str) -> int | None:
-    """The chunk that a file of this path belongs to, in either layout; None where it is no data file."""
-    if match := _PACKED.fullmatch(path):
-        return int(match[1])
-    match = _FILE.fullmatch(path)
-    return int(match[2]) if match else None
 
 
 def extents(partitions: Partitions, scale: Scale) -> dict[Layout, Extent]:
@@ -142,10 +119,10 @@ def check_limits(layout: Layout, size: Extent, partitions: Partitions, repo_id: 
     if size.files > FILES_A_REPO:
         warnings.append(f"{repo_id} would have {size.files:,} files, the Hub recommends {FILES_A_REPO:,} at most")
     row_group_bytes, path = partitions.row_group
-    if layout is Layout.FILES and row_group_bytes > ROW_GROUP_BYTES:
+    if layout is Layout.FILES and row_group_bytes > VIEWER_ROW_GROUP_BYTES:
         warnings.append(
             f"{path} has a row group of {row_group_bytes >> 20:,} MiB, the Hub's viewer reads "
-            f"{ROW_GROUP_BYTES >> 20} at most: LAYOUT=packed makes smaller ones"
+            f"{VIEWER_ROW_GROUP_BYTES >> 20} at most: LAYOUT=packed makes smaller ones"
         )
     return warnings
 
@@ -170,25 +147,27 @@ def check_upload(missing: pl.DataFrame, repo_id: str) -> list[str]:
     return warnings
 
 
-def doubtful_paths(layout: Layout, chunk: int, parts: int, made: Iterable[str], folders: Iterable[str]) -> list[str]:
-    """Paths that files of the chunk would have on the Hub if they were made once and are no longer.
+def possible_orphans(
+    layout: Layout, chunk: int, parts: int, produced: Iterable[str], folders: Iterable[str]
+) -> list[str]:
+    """Paths that files of the chunk would have on the Hub if they were produced once and are no longer.
 
-    `folders` are those of the repo, `language=en`. So what is left over is found without listing the whole repo: a key
-    that is gone, and a part that was split into more files.
+    `folders` are those of the repo, `language=en`. So orphans are found without listing the whole repo: those of a key
+    that is gone, and of a part that was split into more files.
     """
     if layout is Layout.PACKED:
-        return sorted({f"{folder}/chunk_{chunk}.parquet" for folder in folders} - set(made))
+        return sorted({f"{folder}/{packed_file(chunk)}" for folder in folders} - set(produced))
     splits: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
-    for path in made:
-        if match := _FILE.fullmatch(path):
-            splits[match[1], int(match[3])].add(int(match[4] or 0))
-    doubtful = []
+    for path in produced:
+        if (file := parse_data_file(path)) and file.source:
+            splits[file.folder, file.source.part].add(file.split or 0)
+    orphans = []
     for folder in sorted({*folders, *(folder for folder, _ in splits)}):
         for part in range(parts):
             there = splits[folder, part]
-            doubtful += [
-                f"{folder}/chunk_{chunk}-{part:05d}-of-{parts:05d}{f'_{split}' if split else ''}.parquet"
+            orphans += [
+                f"{folder}/{partition_file(Source(chunk, part, parts), split)}"
                 for split in range(max(there, default=-1) + 2)
                 if split not in there
             ]
-    return doubtful
+    return orphans

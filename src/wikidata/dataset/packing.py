@@ -6,27 +6,28 @@ being packed, never a whole key.
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wikidata.config import Table
-from wikidata.dataset.layout import packed_path
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import ManifestError, StagingError
+from wikidata.names import packed_path
 
-ROW_GROUP_BYTES = 128 << 20
+PACKED_ROW_GROUP_BYTES = 128 << 20
 """Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
-ROW_GROUP_ROWS = 1 << 20
-COMPRESSION_LEVEL = 3
-"""The default of zstd itself; pyarrow's is 1."""
+PACKED_ROW_GROUP_ROWS = 1 << 20
+WRITER_OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
+"""3 is the default level of zstd itself; pyarrow's is 1."""
 PACK_THREADS = min(4, (os.cpu_count() or 1) + 1)
 _SMALL_KEY_BYTES = 8 << 20
 """The files of a key up to this are read all at once, by polars: without threads of Python that wait for each other."""
@@ -71,18 +72,24 @@ def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
     ordered = partitions.files.sort("key", "part", "split")
     is_uniform = all(each.equals(schema) for each, _ in partitions.schemas) and all(map(_is_plain, schema.types))
     for (key,), files in ordered.group_by("key", maintain_order=True):
-        digest = hashlib.sha256(str(schema).encode())
+        digest = hashlib.sha256(_format_of(schema).encode())
         digest.update(files.select("path", "size_bytes", "sha256", "rows").write_csv().encode())
-        path = packed_path(partitions.table.partition_column, str(key), partitions.chunk)
+        path = packed_path(partitions.table, str(key), partitions.chunk)
         size_bytes, rows = int(files["size_bytes"].sum()), int(files["rows"].sum())
         bundles.append(Bundle(path, str(key), tuple(files["path"]), size_bytes, rows, digest.hexdigest(), is_uniform))
     return sorted(bundles, key=lambda each: each.path)
 
 
+def _format_of(schema: pa.Schema) -> str:
+    """Everything that the bytes of a packed file depend on beside its sources: columns, writer, row groups."""
+    row_groups = f"row groups of {PACKED_ROW_GROUP_BYTES} bytes, {PACKED_ROW_GROUP_ROWS} rows"
+    return f"{schema}\n{WRITER_OPTIONS}\n{row_groups}\n{pa.cpp_build_info.version}"
+
+
 def sources_of(partitions: Partitions) -> pl.DataFrame:
     """The frame of `labels.sources.csv`: which packed file each partition file goes into; see `manifest.py`."""
-    column = partitions.table.partition_column
-    path = pl.format("{}={}/chunk_{}.parquet", pl.lit(column), "key", pl.lit(partitions.chunk))
+    keys = partitions.files["key"].unique()
+    path = pl.col("key").replace_strict({key: packed_path(partitions.table, key, partitions.chunk) for key in keys})
     ordered = partitions.files.sort("key", "part", "split")
     return ordered.select(path.alias("path"), pl.col("path").alias("source"), "size_bytes", "sha256", "rows")
 
@@ -132,12 +139,9 @@ def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: P
         _conform(part, schema, each.key, table) for part in _read(each, source, table)
     )
     try:
-        rows = _write(temporary, _row_groups(tables), schema)
+        size_bytes, digest, rows = _write(temporary, _row_groups(tables), schema)
         if rows != each.rows:
             raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
-        with temporary.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size_bytes = file.tell()
         temporary.replace(target)
     except OSError as error:
         raise StagingError(f"staging: cannot write {target}: {error.strerror or error}: make room") from error
@@ -206,20 +210,34 @@ def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         held.append(table)
         size_bytes, rows = size_bytes + table.nbytes, rows + table.num_rows
-        if size_bytes >= ROW_GROUP_BYTES or rows >= ROW_GROUP_ROWS:
+        if size_bytes >= PACKED_ROW_GROUP_BYTES or rows >= PACKED_ROW_GROUP_ROWS:
             yield pa.concat_tables(held)
             held, size_bytes, rows = [], 0, 0
     if rows:
         yield pa.concat_tables(held)
 
 
-def _write(path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema) -> int:
-    """Write row groups as they are; returns the number of rows."""
+class _HashingFile(io.FileIO):
+    """A new file whose content is hashed as it is written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self.digest = hashlib.sha256()
+
+    def write(self, block: Any) -> int:
+        self.digest.update(block)
+        view, written = memoryview(block), 0
+        while written < len(view):
+            written += super().write(view[written:]) or 0
+        return written
+
+
+def _write(path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema) -> tuple[int, str, int]:
+    """Write row groups as they are; returns the size of the file, its sha256 as hex, and the number of rows."""
     rows = 0
-    with pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=COMPRESSION_LEVEL, write_page_index=True
-    ) as writer:
-        for group in row_groups:
-            writer.write_table(group, row_group_size=group.num_rows)
-            rows += group.num_rows
-    return rows
+    with _HashingFile(path) as file:
+        with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **WRITER_OPTIONS) as writer:
+            for group in row_groups:
+                writer.write_table(group, row_group_size=group.num_rows)
+                rows += group.num_rows
+        return file.tell(), file.digest.hexdigest(), rows

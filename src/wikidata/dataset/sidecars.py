@@ -11,6 +11,7 @@ import polars as pl
 
 from wikidata.config import Table
 from wikidata.errors import ManifestError
+from wikidata.names import Source, key_folder
 
 
 def check_parts(chunk: int, parts: int, table: Table, files: pl.DataFrame, audit_dir: Path) -> None:
@@ -22,7 +23,7 @@ def check_parts(chunk: int, parts: int, table: Table, files: pl.DataFrame, audit
     for key, part, rows in files.group_by("key", "part").agg(pl.col("rows").sum()).iter_rows():
         counted[part][key] = rows
     for part in range(parts):
-        source = f"chunk_{chunk}-{part:05d}-of-{parts:05d}.parquet"
+        source = Source(chunk, part, parts).file
         sidecar = audit_dir / source
         if os.path.lexists(sidecar):
             _compare(counted[part], _read_sidecar(sidecar, table), source, table)
@@ -43,13 +44,16 @@ def _read_sidecar(sidecar: Path, table: Table) -> dict[str, int]:
 
 
 def _compare(counted: dict[str, int], promised: dict[str, int], source: str, table: Table) -> None:
-    column = table.partition_column
     for key in _union(counted, promised):
         there, wanted = counted.get(key), promised.get(key, 0)
         if there is None and wanted:
-            raise ManifestError(f"{table}: {column}={key}/{source} is missing: the sidecar has {wanted} rows of it")
+            raise ManifestError(
+                f"{table}: {key_folder(table, key)}/{source} is missing: the sidecar has {wanted} rows of it"
+            )
         if there is not None and there != wanted:
-            raise ManifestError(f"{table}: {column}={key}/{source} has {there} rows, the sidecar says {wanted}")
+            raise ManifestError(
+                f"{table}: {key_folder(table, key)}/{source} has {there} rows, the sidecar says {wanted}"
+            )
 
 
 def _union(*mappings: Iterable[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The partition files of a table of a chunk on the local disk: finding, checking, counting and hashing them.
 
-They lie in `results/{table}/{column}={key}/chunk_{chunk}-{part}-of-{parts}[_{split}].parquet`, beside the files of
-other chunks and the unpartitioned files of PROCESS.
+They lie in `results/{table}/`, beside the files of other chunks and the unpartitioned files of PROCESS; `names.py` has
+their grammar.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ from wikidata.config import Table
 from wikidata.dataset.footers import MAGIC, Footer, FooterReader
 from wikidata.dataset.sidecars import check_parts
 from wikidata.errors import ManifestError
+from wikidata.names import is_unpartitioned, key_of, partition_files_of
 
 HASH_THREADS = min(4, os.cpu_count() or 1)
 _BLOCK_BYTES = 1 << 20
-_KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 
 
 class Found(NamedTuple):
@@ -115,10 +115,10 @@ def find(folder: Path, chunk: int, parts: int, table: Table) -> list[Found]:
     """
     if not folder.is_dir():
         raise ManifestError(f"{table}: {folder} is no folder: is OUTPUT_DIR right?")
-    pattern = re.compile(rf"chunk_{chunk}-([0-9]{{5,}})-of-([0-9]{{5,}})(?:_([0-9]+))?\.parquet")
+    pattern = partition_files_of(chunk)
     found = []
     for key_folder in _scan(folder):
-        if key_folder.name.startswith((".", f"chunk_{chunk}-")) or not key_folder.is_dir():
+        if key_folder.name.startswith(".") or is_unpartitioned(key_folder.name, chunk) or not key_folder.is_dir():
             continue
         for file in _scan(key_folder):
             if match := pattern.fullmatch(file.name):
@@ -135,8 +135,8 @@ def _scan(folder: "Path | os.DirEntry[str]") -> Iterator["os.DirEntry[str]"]:
 
 
 def _checked_key(folder: "os.DirEntry[str]", path: str, table: Table) -> str:
-    column, _, key = folder.name.partition("=")
-    if column != table.partition_column or not _KEY.fullmatch(key):
+    key = key_of(table, folder.name)
+    if key is None:
         expected = f"{table.partition_column}=KEY with KEY in lower case, digits, '-' and '_'"
         raise ManifestError(f"{table}: {path!a}: the folder must be named {expected}")
     if folder.is_symlink():

@@ -11,13 +11,13 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 
 from wikidata.config import Layout
-from wikidata.dataset.layout import chunk_of, layout_of
 from wikidata.errors import HubRefusedError, ProgramError
 from wikidata.hub.identity import Identity, parse_identity
 from wikidata.hub.refusals import explain
 from wikidata.hub.versions import SUPPORTED, installed_version
+from wikidata.names import is_key_folder, parse_data_file
 from wikidata.records.manifest import Manifest
-from wikidata.retry import Patience
+from wikidata.retry import RetryPolicy
 
 try:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, get_token, hf_hub_url
@@ -55,7 +55,7 @@ class RemoteFile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """What one revision of a repo has of the paths asked for; `revision` is None where there is no repo."""
 
     revision: str | None
@@ -63,7 +63,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Visit:
+class Overview:
     """The head of a repo, its folders (`language=en`), and the layout of the files in them, where there are any."""
 
     revision: str | None
@@ -78,9 +78,9 @@ class Hub:
     answering after all the tries that `patience` allows.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: RetryPolicy) -> None:
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
-        self._patience = patience
+        self._retry = patience
         self.token = _stored_token()
 
     def identify(self) -> Identity:
@@ -92,17 +92,17 @@ class Hub:
             )
         return parse_identity(self._ask("whoami", self._api.whoami))
 
-    def visit(self, repo_id: str) -> Visit:
+    def overview(self, repo_id: str) -> Overview:
         """What kind of repo this is. Costs 3 requests, and 1 more for every 1,000 keys, however many files it has."""
         revision = self.head(repo_id)
         if revision is None:
-            return Visit(None)
-        folders = [each.path for each in self._entries(repo_id, revision, RepoFolder) if "=" in each.path]
+            return Overview(None)
+        folders = [each.path for each in self._entries(repo_id, revision, RepoFolder) if is_key_folder(each.path)]
         for folder in folders[:_FOLDERS_TO_TRY]:
             for file in self._entries(repo_id, revision, RepoFile, folder, at_most=_FILES_TO_TRY):
-                if layout := layout_of(file.path):
-                    return Visit(revision, folders, layout)
-        return Visit(revision, folders)
+                if data := parse_data_file(file.path):
+                    return Overview(revision, folders, data.layout)
+        return Overview(revision, folders)
 
     def head(self, repo_id: str) -> str | None:
         """The newest revision of the dataset repo; None where there is no such repo."""
@@ -111,13 +111,13 @@ class Hub:
         except _NoSuchRepoError:
             return None
 
-    def look(self, repo_id: str, revision: str | None, paths: Sequence[str]) -> Look:
+    def look_up(self, repo_id: str, revision: str | None, paths: Sequence[str]) -> Snapshot:
         """Which of `paths` a revision has. Costs 1 request for every 400 paths.
 
         A server of the Hub's API may lack that question (hfd does); then the whole tree is read.
         """
         if revision is None:
-            return Look(None)
+            return Snapshot(None)
         files: dict[str, RemoteFile] = {}
         try:
             for start in range(0, len(paths), PATHS_A_REQUEST):
@@ -127,14 +127,14 @@ class Hub:
             wanted = set(paths)
             tree = self._entries(repo_id, revision, RepoFile, recursive=True)
             files = {file.path: _remote(file) for file in tree if file.path in wanted}
-        return Look(revision, files)
+        return Snapshot(revision, files)
 
     def files_of_chunk(self, repo_id: str, revision: str | None, chunk: int) -> list[str]:
         """Every file of a chunk that a revision has, in either layout. Costs 1 request for every 1,000 files there."""
         if revision is None:
             return []
         files = self._entries(repo_id, revision, RepoFile, recursive=True)
-        return sorted(file.path for file in files if chunk_of(file.path) == chunk)
+        return sorted(file.path for file in files if (data := parse_data_file(file.path)) and data.chunk == chunk)
 
     def delete(self, repo_id: str, paths: Sequence[str], parent: str | None, message: str) -> None:
         """Delete `paths` in one commit on top of the revision `parent`, and of no other."""
@@ -223,7 +223,7 @@ class Hub:
     def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer or none is to be expected; errors name the `subject`."""
 
-        return self._patience(lambda: self._once(subject, question))
+        return self._retry(lambda: self._once(subject, question))
 
     def _once(self, subject: str, question: Callable[[], Answer]) -> Answer:
         try:
@@ -239,7 +239,7 @@ class Hub:
 
 
 class _NoSuchRepoError(HubRefusedError):
-    """To this token there is no such repo; a look answers that with a Look at nothing."""
+    """To this token there is no such repo; a look answers that with a Snapshot at nothing."""
 
 
 class _NoSuchQuestionError(HubRefusedError):

@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
-from wikidata.errors import HubRefusedError, HubUnavailableError, PushError, QuotaError
-from wikidata.upload.failures import Kind, kind_of_status, retry_after_of_words
+from wikidata.errors import HubError, HubUnavailableError, Kind, hub_error
+from wikidata.hub.meaning import kind_of_status, retry_after_of_words
 
 
-def explain(subject: str, error: Exception) -> PushError:
+def explain(subject: str, error: Exception) -> HubError:
     """An error of the Hub or of the way to it, as one of ours."""
     response = getattr(error, "response", None)
     if response is None:
@@ -16,11 +16,9 @@ def explain(subject: str, error: Exception) -> PushError:
     words = _words(response)
     message = f"{subject}: the Hub answered {response.status_code}: {words}"
     kind = kind_of_status(response.status_code)
-    if kind is Kind.REFUSED:
-        hint = ": check HF_TOKEN" if response.status_code in {401, 403} else ""
-        return HubRefusedError(message + hint)
-    asked = _seconds(response.headers.get("Retry-After", "")) or retry_after_of_words(words)
-    return QuotaError(message, asked) if kind is Kind.QUOTA else HubUnavailableError(message, asked)
+    if kind is Kind.PERMANENT and response.status_code in {401, 403}:
+        message += ": check HF_TOKEN"
+    return hub_error(kind, message, _seconds(response.headers.get("Retry-After", "")) or retry_after_of_words(words))
 
 
 def _words(response: Any) -> str:

@@ -11,13 +11,15 @@ files themselves stand beside it, in `labels.sources.csv`: `path` (the packed fi
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from wikidata.config import Table
 from wikidata.errors import DiskError, ManifestError
+from wikidata.names import chunk_folder
 from wikidata.system.files import make_private_folder, write_atomically
 
 SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64}
@@ -29,8 +31,8 @@ class Manifest:
     """The files that one table of one chunk consists of.
 
     `files` has the columns of SCHEMA or PACKED_SCHEMA, sorted by path. `folder` is the local folder that the paths are
-    relative to. `sources` is the frame of `labels.sources.csv`; None where the files are not packed, or were not
-    looked at.
+    relative to. `sources` is the frame of `labels.sources.csv`; None if the files are not packed, or it was not read.
+    `written` is the content of the file that this was read from, if it was.
     """
 
     chunk: int
@@ -38,6 +40,7 @@ class Manifest:
     folder: Path
     files: pl.DataFrame
     sources: pl.DataFrame | None = None
+    written: bytes | None = field(default=None, repr=False)
 
     @property
     def size_bytes(self) -> int:
@@ -49,24 +52,25 @@ class Manifest:
         """The rows of all files together."""
         return int(self.files["rows"].sum())
 
-    def encode(self) -> bytes:
+    @cached_property
+    def content(self) -> bytes:
         """The manifest file's content; equal files give equal bytes."""
-        return _encode(self.files)
+        return _encode(self.files) if self.written is None else self.written
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The sha256 of the manifest file, as hex: what a receipt vouches for."""
-        return hashlib.sha256(self.encode()).hexdigest()
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def manifest_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
     """Where the manifest of a table of a chunk lies."""
-    return manifest_dir / f"chunk_{chunk}" / f"{table}.csv"
+    return manifest_dir / chunk_folder(chunk) / f"{table}.csv"
 
 
 def sources_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
     """Where the list of what the packed files were made from lies."""
-    return manifest_dir / f"chunk_{chunk}" / f"{table}.sources.csv"
+    return manifest_dir / chunk_folder(chunk) / f"{table}.sources.csv"
 
 
 def file_digest(path: Path) -> str | None:
@@ -82,7 +86,7 @@ def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
     sources = sources_path(manifest_dir, manifest.chunk, manifest.table)
     if manifest.sources is not None:
         _write_changed(sources, _encode(manifest.sources))
-    _write_changed(manifest_path(manifest_dir, manifest.chunk, manifest.table), manifest.encode())
+    _write_changed(manifest_path(manifest_dir, manifest.chunk, manifest.table), manifest.content)
     if manifest.sources is None:
         try:
             sources.unlink(missing_ok=True)
@@ -93,11 +97,12 @@ def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
 def read_manifest(manifest_dir: Path, chunk: int, table: Table, folder: Path) -> Manifest:
     """Read a manifest back, without its sources; `folder` is what its paths are relative to.
 
-    Raises ManifestError where there is none or where it is damaged.
+    Raises ManifestError if there is none or if it is damaged.
     """
     path = manifest_path(manifest_dir, chunk, table)
     try:
-        files = pl.read_csv(path, schema_overrides=PACKED_SCHEMA)
+        content = path.read_bytes()
+        files = pl.read_csv(content, schema_overrides=PACKED_SCHEMA)
     except FileNotFoundError:
         raise ManifestError(f"{table}: chunk {chunk} has no manifest: run make push CHUNK={chunk}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -105,7 +110,15 @@ def read_manifest(manifest_dir: Path, chunk: int, table: Table, folder: Path) ->
         raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk} ({reason})") from error
     if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
         raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk}")
-    return Manifest(chunk, table, folder, files)
+    return Manifest(chunk, table, folder, files, written=content)
+
+
+def find_manifest(manifest_dir: Path, chunk: int, table: Table) -> Manifest | None:
+    """The recorded manifest of a table of a chunk; None if there is none that can be read."""
+    try:
+        return read_manifest(manifest_dir, chunk, table, manifest_dir)
+    except ManifestError:
+        return None
 
 
 def _encode(frame: pl.DataFrame) -> bytes:

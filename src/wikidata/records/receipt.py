@@ -6,7 +6,8 @@ from pathlib import Path
 
 from wikidata.config import Table
 from wikidata.errors import DiskError
-from wikidata.records.manifest import file_digest, manifest_path
+from wikidata.names import ANY_CHUNK, chunk_folder, chunk_of_folder
+from wikidata.records.manifest import Manifest, file_digest, find_manifest, manifest_path
 from wikidata.system.files import make_private_folder, write_atomically
 
 
@@ -29,7 +30,7 @@ class Receipt:
 
 def receipt_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
     """Where the receipt of a table of a chunk lies."""
-    return manifest_dir / f"chunk_{chunk}" / f"{table}.receipt.json"
+    return manifest_dir / chunk_folder(chunk) / f"{table}.receipt.json"
 
 
 def write_receipt(manifest_dir: Path, chunk: int, table: Table, receipt: Receipt) -> None:
@@ -49,15 +50,30 @@ def read_receipt(manifest_dir: Path, chunk: int, table: Table) -> Receipt | None
 
 def is_recorded(manifest_dir: Path, chunk: int, table: Table, repo_id: str) -> bool:
     """Whether there is a receipt for the manifest as it is written, in just this repo."""
-    receipt = read_receipt(manifest_dir, chunk, table)
     digest = file_digest(manifest_path(manifest_dir, chunk, table))
+    return digest is not None and is_vouched_for(manifest_dir, chunk, table, repo_id, digest)
+
+
+def is_vouched_for(manifest_dir: Path, chunk: int, table: Table, repo_id: str, digest: str) -> bool:
+    """Whether there is a receipt for the manifest with this digest, in just this repo."""
+    receipt = read_receipt(manifest_dir, chunk, table)
     return receipt is not None and (receipt.repo, receipt.manifest_sha256) == (repo_id, digest)
+
+
+def confirmed_manifests(manifest_dir: Path, table: Table, repo_id: str) -> list[Manifest]:
+    """The manifests of a table that have a receipt, each read once, by chunk."""
+    manifests = (find_manifest(manifest_dir, chunk, table) for chunk in recorded_chunks(manifest_dir))
+    return [
+        manifest
+        for manifest in manifests
+        if manifest and is_vouched_for(manifest_dir, manifest.chunk, table, repo_id, manifest.digest)
+    ]
 
 
 def recorded_chunks(manifest_dir: Path) -> list[int]:
     """The chunks of which there is any receipt, in order."""
-    folders = manifest_dir.glob("chunk_*")
-    return sorted(int(folder.name.removeprefix("chunk_")) for folder in folders if any(folder.glob("*.receipt.json")))
+    folders = (folder for folder in manifest_dir.glob(ANY_CHUNK) if any(folder.glob("*.receipt.json")))
+    return sorted(chunk for folder in folders if (chunk := chunk_of_folder(folder.name)) is not None)
 
 
 def remove_receipt(manifest_dir: Path, chunk: int, table: Table) -> None:

@@ -13,7 +13,8 @@ from wikidata.config import ROOT
 from wikidata.errors import ProgramError
 from wikidata.hub.versions import SUPPORTED, installed_version
 from wikidata.system.files import make_private_folder, write_atomically
-from wikidata.upload.generations import Generation, generation_of, parse_version
+from wikidata.upload.generations import generation_of, parse_version
+from wikidata.upload.generations.protocol import Generation
 
 HUGGINGFACE_CLI = "huggingface-cli"
 HF = "hf"
@@ -59,7 +60,7 @@ def find_uploader(name: str, manifest_dir: Path) -> Uploader:
         return Uploader(program, _generation("huggingface_hub", installed_version()), "upload-by-library")
     with _asking:
         generation = _generation(program, _known_version(program, manifest_dir))
-    return Uploader(program, generation, generation.target)
+    return Uploader(program, generation, generation.TARGET)
 
 
 def search_path(name: str = "") -> str:

@@ -7,13 +7,14 @@ huggingface_hub 0.36, `_local_folder.py`). `hf upload` keeps none, but with Xet 
 """
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from wikidata.upload.generations import GENERATIONS, any_of
+
 _MEANINGFUL_BYTES = 1 << 16
 """Bytes that a CLI which only waits does not read or send between two looks."""
-_SUMMARY = re.compile(r"Uploading\.\.\. .* ([0-9,]+)/[0-9,]+ uploaded .*, ([0-9,]+) committed in ")
+_SUMMARY = any_of([generation.SUMMARY for generation in GENERATIONS])
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Progress:
     advanced: bool
 
 
-class Memory:
+class ProgressMeter:
     """Looks at the memory of the CLI with process id `pid` that uploads `folder`."""
 
     def __init__(self, folder: Path, pid: int) -> None:
@@ -42,10 +43,10 @@ class Memory:
     def hear(self, line: str) -> None:
         """Note what a line of the CLI's output tells: how many files it has uploaded, and committed."""
         if match := _SUMMARY.search(line):
-            uploaded, committed = (int(number.replace(",", "")) for number in match.groups())
+            uploaded, committed = (int(number.replace(",", "")) for number in match.groups() if number)
             self.heard = (uploaded, committed)
 
-    def look(self) -> Progress:
+    def measure(self) -> Progress:
         """Read what changed since the last look."""
         advanced = self._update()
         traffic = _traffic(self.pid)

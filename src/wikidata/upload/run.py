@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wikidata.config import ROOT, Settings, Table
-from wikidata.errors import ProgramError
+from wikidata.errors import Kind, ProgramError
+from wikidata.names import ANY_CHUNK, chunk_folder
 from wikidata.system.files import make_private_folder
-from wikidata.upload.failures import Kind
 from wikidata.upload.finder import Uploader, search_path
 from wikidata.upload.progress import Progress
 from wikidata.upload.watcher import Outcome
@@ -60,13 +60,13 @@ def workers_for(files: int) -> int:
 
 def log_file(settings: Settings, chunk: int, table: Table) -> Path:
     """A log file of its own for each run."""
-    return settings.log_dir / f"chunk_{chunk}" / f"{table}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    return settings.log_dir / chunk_folder(chunk) / f"{table}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
 
 
 def remove_old_logs(settings: Settings) -> None:
     """Remove logs that are older than `LOG_KEEP_DAYS`."""
     oldest = time.time() - settings.log_keep_days * 86400
-    for log in settings.log_dir.glob("chunk_*/*.log"):
+    for log in settings.log_dir.glob(f"{ANY_CHUNK}/*.log"):
         with suppress(OSError):
             if log.stat().st_mtime < oldest:
                 log.unlink()
@@ -107,7 +107,7 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
             _running.discard(process)
     if outcome is None:
         said = next((line for line in errors if "***" not in line), "the watcher was killed")
-        return Outcome(Kind.PASSING, f"the upload ended without an outcome: {said}", process.returncode)
+        return Outcome(Kind.TRANSIENT, f"the upload ended without an outcome: {said}", process.returncode)
     return outcome
 
 
@@ -162,7 +162,7 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
 
 def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
-    environment = {**_XET, **environment, **upload.uploader.generation.environment}
+    environment = {**_XET, **environment, **upload.uploader.generation.ENVIRONMENT}
     environment |= {
         "UPLOADER": upload.uploader.program,
         "MESSAGE": f"Add chunk {upload.chunk} of {upload.table}",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wikidata.config import Table
 from wikidata.errors import StagingError
+from wikidata.names import ANY_CHUNK, chunk_folder
 from wikidata.system.files import make_private_folder
 
 # Hard links do not cross file systems, are forbidden to those who may not write the file, and are limited in number.
@@ -19,12 +20,12 @@ _NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENO
 
 def staging_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
     """Where the files of a table of a chunk are staged."""
-    return staging_dir / f"chunk_{chunk}" / table
+    return staging_dir / chunk_folder(chunk) / table
 
 
 def packed_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
     """Where the packed files of a table of a chunk are made."""
-    return staging_dir / f"chunk_{chunk}" / f"{table}.packed"
+    return staging_dir / chunk_folder(chunk) / f"{table}.packed"
 
 
 def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
@@ -66,7 +67,7 @@ def clear(folder: Path) -> None:
 
 def clear_all(staging_dir: Path) -> None:
     """Remove everything staged, also by runs that died; only for the holder of the lock. Raises StagingError."""
-    for folder in staging_dir.glob("chunk_*"):
+    for folder in staging_dir.glob(ANY_CHUNK):
         clear(folder)
 
 

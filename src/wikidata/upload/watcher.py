@@ -8,7 +8,7 @@ even when nothing moves. So the watcher
 - ends it (SIGKILL to its process group) at the first line that says that a job failed: what to do then is decided by
   the caller, who looks at the Hub first;
 - ends it when nothing has advanced for a while, or when it has run too long. An advance is a file in another state in
-  the CLI's memory, or bytes that it read or sent, never a line of output;
+  the CLI's meter, or bytes that it read or sent, never a line of output;
 - ends it when the watcher itself is ended by a signal, dies (PR_SET_PDEATHSIG), or loses its lifeline: with
   `--lifeline`, standard input is a pipe that the caller holds open as long as it lives.
 
@@ -31,9 +31,11 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
+from wikidata.errors import Kind
+from wikidata.hub.meaning import Failure
 from wikidata.system.secrets import Redactor
-from wikidata.upload.failures import Failure, Kind, diagnose, holds_failure, starts_failure
-from wikidata.upload.progress import Memory, Progress
+from wikidata.upload.diagnosis import diagnose, holds_failure, starts_failure
+from wikidata.upload.progress import Progress, ProgressMeter
 
 TAIL_LINES = 25
 LOG_LIMIT_BYTES = 8 << 20
@@ -85,11 +87,11 @@ def watch(
                 preexec_fn=_die_with_parent(),  # safe: this process has one thread
             )
         except OSError as error:
-            return Outcome(Kind.REFUSED, f"cannot start {command[0]}: {error.strerror}: run make setup", None)
+            return Outcome(Kind.PERMANENT, f"cannot start {command[0]}: {error.strerror}: run make setup", None)
         with child:
             try:
-                memory = Memory(folder, child.pid)
-                run = _Run(child, _Log(sink, memory.hear), memory, limits, show, lifeline)
+                meter = ProgressMeter(folder, child.pid)
+                run = _Run(child, _Log(sink, meter.hear), meter, limits, show, lifeline)
                 return run.outcome()
             finally:
                 end(child)
@@ -110,13 +112,13 @@ class _Run:
         self,
         child: "subprocess.Popen[bytes]",
         log: "_Log",
-        memory: Memory,
+        meter: ProgressMeter,
         limits: Limits,
         show: Callable[[Progress], None],
         lifeline: bool,
     ) -> None:
         assert child.stdout is not None  # noqa: S101 - it was opened as a pipe
-        self.child, self.log, self.memory, self.limits, self.show = child, log, memory, limits, show
+        self.child, self.log, self.meter, self.limits, self.show = child, log, meter, limits, show
         self.output = child.stdout.fileno()
         self.lifeline = lifeline
         self.started = self.advanced = time.monotonic()
@@ -130,10 +132,10 @@ class _Run:
         tail = tuple(self.log.tail)
         failure = ended or diagnose(list(tail))
         if failure is None and exit_code == 0:
-            self.show(self.memory.look())
+            self.show(self.meter.measure())
             return Outcome(None, "", 0, tail=tail)
         if failure is None:
-            failure = Failure(Kind.PASSING, f"the upload CLI ended with exit code {exit_code}: {_last(tail)}")
+            failure = Failure(Kind.TRANSIENT, f"the upload CLI ended with exit code {exit_code}: {_last(tail)}")
         return Outcome(failure.kind, failure.message, exit_code, failure.retry_after_seconds, tail)
 
     def _follow(self) -> Failure | None:
@@ -171,16 +173,16 @@ class _Run:
         now = time.monotonic()
         if now < self.next_look:
             return None
-        progress = self.memory.look()
+        progress = self.meter.measure()
         if progress.advanced:
             self.advanced = now
         self.show(progress)
         cost = time.monotonic() - now
         self.next_look = now + max(_TICK_SECONDS, 20 * cost)
         if now - self.advanced > self.limits.stall_seconds:
-            return Failure(Kind.PASSING, f"nothing has advanced for {self.limits.stall_seconds / 60:g} minutes")
+            return Failure(Kind.TRANSIENT, f"nothing has advanced for {self.limits.stall_seconds / 60:g} minutes")
         if now - self.started > self.limits.timeout_seconds:
-            return Failure(Kind.PASSING, f"still not done after {self.limits.timeout_seconds / 3600:g} hours")
+            return Failure(Kind.TRANSIENT, f"still not done after {self.limits.timeout_seconds / 3600:g} hours")
         return None
 
 
@@ -244,7 +246,7 @@ def run(command: Sequence[str], log: Path, folder: Path, limits: Limits, lifelin
     except EndedError:
         return 128 + signal.SIGTERM
     except OSError as error:
-        outcome = Outcome(Kind.REFUSED, f"cannot write {error.filename or log}: {error.strerror}", None)
+        outcome = Outcome(Kind.PERMANENT, f"cannot write {error.filename or log}: {error.strerror}", None)
     if on_terminal:
         sys.stdout.write(f"\n{outcome.message or 'the upload CLI is done'}\n")
     else:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from wikidata.upload.failures import HOURLY_QUOTA_SECONDS, Kind, diagnose, kind_of_status, retry_after_of_words
+from wikidata.errors import Kind
+from wikidata.hub.meaning import HOURLY_QUOTA_SECONDS, kind_of_status, retry_after_of_words
+from wikidata.upload.diagnosis import diagnose
 
 XET_CLIENT, XET_SERVER = (f"Request error: HTTP status {side} error" for side in ("client", "server"))
 FORBIDDEN = [
@@ -18,13 +20,13 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422, 507])
-def test_what_never_heals_is_refused(status: int) -> None:
-    assert kind_of_status(status) is Kind.REFUSED
+def test_a_permanent_error_is_known_by_its_status(status: int) -> None:
+    assert kind_of_status(status) is Kind.PERMANENT
 
 
 @pytest.mark.parametrize("status", [408, 409, 412, 500, 502, 503, 504, 520])
-def test_what_heals_passes(status: int) -> None:
-    assert kind_of_status(status) is Kind.PASSING
+def test_a_transient_error_is_known_by_its_status(status: int) -> None:
+    assert kind_of_status(status) is Kind.TRANSIENT
 
 
 def test_too_many_requests_is_a_quota() -> None:
@@ -34,39 +36,42 @@ def test_too_many_requests_is_a_quota() -> None:
 def test_the_first_failed_job_counts_with_the_words_of_the_hub() -> None:
     failure = diagnose(["Recovering from metadata files", *FORBIDDEN])
     assert failure is not None
-    assert failure.kind is Kind.REFUSED
+    assert failure.kind is Kind.PERMANENT
     assert failure.message == " ".join([FORBIDDEN[0], *FORBIDDEN[2:6]])
 
 
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        ("Failed to commit: \n\nBad request for commit endpoint:\nno such content", Kind.REFUSED),
-        ("Failed to preupload LFS: 500 Server Error: Internal Server Error for url: http://hub/x", Kind.PASSING),
-        ("Failed to preupload LFS: Error while uploading 'a' to the Hub.", Kind.PASSING),
-        ("Failed to get upload mode: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
-        ("Failed to get upload mode: ('Connection aborted.', ConnectionResetError(104, 'reset'))", Kind.PASSING),
-        (f"Failed to preupload LFS: Network error: {XET_CLIENT} (403 Forbidden), domain: http://hub/x", Kind.REFUSED),
+        ("Failed to commit: \n\nBad request for commit endpoint:\nno such content", Kind.PERMANENT),
+        ("Failed to preupload LFS: 500 Server Error: Internal Server Error for url: http://hub/x", Kind.TRANSIENT),
+        ("Failed to preupload LFS: Error while uploading 'a' to the Hub.", Kind.TRANSIENT),
+        ("Failed to get upload mode: 401 Client Error: Unauthorized for url: http://hub/x", Kind.PERMANENT),
+        ("Failed to get upload mode: ('Connection aborted.', ConnectionResetError(104, 'reset'))", Kind.TRANSIENT),
+        (f"Failed to preupload LFS: Network error: {XET_CLIENT} (403 Forbidden), domain: http://hub/x", Kind.PERMANENT),
         (
             f"Failed to preupload LFS: Rate limited: {XET_CLIENT} (429 Too Many Requests), domain: http://hub/x",
             Kind.QUOTA,
         ),
-        (f"Failed to preupload LFS: Server error: {XET_SERVER} (500 Internal), domain: http://hub/x", Kind.PASSING),
-        ("Failed to preupload LFS: You are unauthorized to upload to xet storage for dataset/a/b.", Kind.REFUSED),
-        (f"ConnectionError: Network error: {XET_CLIENT} (400 Bad Request), domain: http://hub/v2/shards", Kind.REFUSED),
-        ("Failed to preupload LFS: I/O error: I/O error: Not a directory (os error 20)", Kind.REFUSED),
-        ("Failed to commit: Server error '500 Internal Server Error' for url 'http://hub/x'", Kind.PASSING),
-        ("Error: Client error '413 Request Entity Too Large' for url 'http://hub/x'", Kind.REFUSED),
+        (f"Failed to preupload LFS: Server error: {XET_SERVER} (500 Internal), domain: http://hub/x", Kind.TRANSIENT),
+        ("Failed to preupload LFS: You are unauthorized to upload to xet storage for dataset/a/b.", Kind.PERMANENT),
+        (
+            f"ConnectionError: Network error: {XET_CLIENT} (400 Bad Request), domain: http://hub/v2/shards",
+            Kind.PERMANENT,
+        ),
+        ("Failed to preupload LFS: I/O error: I/O error: Not a directory (os error 20)", Kind.PERMANENT),
+        ("Failed to commit: Server error '500 Internal Server Error' for url 'http://hub/x'", Kind.TRANSIENT),
+        ("Error: Client error '413 Request Entity Too Large' for url 'http://hub/x'", Kind.PERMANENT),
         ("Error: (Request ID: 1)\n\n429 Too Many Requests for url: http://hub/x.\nRetry in about 1 hour.", Kind.QUOTA),
-        ("Error: Dataset 'a/b' not found.", Kind.REFUSED),
-        ("HTTP Error 500 thrown while requesting POST http://hub/api/datasets/a/b/commit/main", Kind.PASSING),
+        ("Error: Dataset 'a/b' not found.", Kind.PERMANENT),
+        ("HTTP Error 500 thrown while requesting POST http://hub/api/datasets/a/b/commit/main", Kind.TRANSIENT),
         ("HTTP Error 429 thrown while requesting POST http://hub/x", Kind.QUOTA),
-        ("'timed out' thrown while requesting POST http://hub/api/datasets/a/b/commit/main", Kind.PASSING),
-        ("Failed to commit: 412 Client Error: Precondition Failed for url: http://hub/x", Kind.PASSING),
+        ("'timed out' thrown while requesting POST http://hub/api/datasets/a/b/commit/main", Kind.TRANSIENT),
+        ("Failed to commit: 412 Client Error: Precondition Failed for url: http://hub/x", Kind.TRANSIENT),
         ("Failed to commit: 429 Client Error: Too Many Requests for url: http://hub/x", Kind.QUOTA),
-        ("Failed to compute sha256: [Errno 2] No such file or directory: '/staging/a'", Kind.REFUSED),
-        ("huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. (Request ID: 1)", Kind.REFUSED),
-        ("requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://hub/x", Kind.REFUSED),
+        ("Failed to compute sha256: [Errno 2] No such file or directory: '/staging/a'", Kind.PERMANENT),
+        ("huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. (Request ID: 1)", Kind.PERMANENT),
+        ("requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://hub/x", Kind.PERMANENT),
     ],
 )
 def test_lines_of_the_cli(line: str, kind: Kind) -> None:

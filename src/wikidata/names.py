@@ -1,0 +1,142 @@
+"""The grammar of every file name and path: the pipeline's files, the files on the Hub, and our own records.
+
+A chunk of `parts` source files has, for each part, `chunk_3-00001-of-00064.parquet`, a state file of the same stem, a
+sidecar of the same name, and in each key's folder a partition file of the same name, or several if the writer split
+it: `language=en/chunk_3-00001-of-00064_1.parquet`. Chunks are not zero-padded, parts have five digits at least. On the
+Hub these files lie as they are, or packed: `language=en/chunk_3.parquet`.
+"""
+
+import re
+from typing import NamedTuple
+
+from wikidata.config import Layout, Table
+
+ANY_CHUNK = "chunk_*"
+"""Glob of the folders that records, logs and staged files of a chunk lie in."""
+DATA_FILES = "chunk_*.parquet"
+"""Glob of the data files in a key's folder, in any layout."""
+PARTS_OF_STATE_FILE = r"-of-([0-9]+)\.jsonl$"
+"""Pattern of the number of parts in the name of a state file, for polars."""
+
+_SOURCE = r"chunk_(0|[1-9][0-9]*)-([0-9]{5,})-of-([0-9]{5,})"
+_STATE = re.compile(rf"{_SOURCE}\.jsonl")
+_PARTITION = re.compile(rf"{_SOURCE}(?:_([0-9]+))?\.parquet")
+_PACKED = re.compile(r"chunk_(0|[1-9][0-9]*)\.parquet")
+_KEY = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+_KEY_FOLDER = re.compile(r"[^/=]+=[^/]+")
+
+
+class Source(NamedTuple):
+    """A source file: one of the `parts` parts of a chunk."""
+
+    chunk: int
+    part: int
+    parts: int
+
+    @property
+    def stem(self) -> str:
+        """Its name without the ending."""
+        return f"chunk_{self.chunk}-{self.part:05d}-of-{self.parts:05d}"
+
+    @property
+    def file(self) -> str:
+        """Its name, which is also that of its sidecars."""
+        return f"{self.stem}.parquet"
+
+    @property
+    def state_file(self) -> str:
+        """The name of its state file."""
+        return f"{self.stem}.jsonl"
+
+
+class DataFile(NamedTuple):
+    """A data file in a repo, by its path; `source` and `split` are those of a partition file, and None if packed."""
+
+    folder: str
+    chunk: int
+    source: Source | None
+    split: int | None
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that it belongs to."""
+        return Layout.FILES if self.source else Layout.PACKED
+
+
+def parse_state_file(file: str) -> Source | None:
+    """The source file of a state file; None if it is not one (`chunk_03-…`, unpadded parts, temporary files)."""
+    match = _STATE.fullmatch(file)
+    if match is None:
+        return None
+    source = Source(int(match[1]), int(match[2]), int(match[3]))
+    return source if source.state_file == file else None
+
+
+def is_key(text: str) -> bool:
+    """Whether this is a key: a lower-case code with hyphens or underscores."""
+    return _KEY.fullmatch(text) is not None
+
+
+def key_folder(table: Table, key: str) -> str:
+    """The folder of a key, such as `language=en`."""
+    return f"{table.partition_column}={key}"
+
+
+def key_of(table: Table, folder: str) -> str | None:
+    """The key of a folder of a table; None if the folder is not one of a key."""
+    column, _, key = folder.partition("=")
+    return key if column == table.partition_column and is_key(key) else None
+
+
+def is_key_folder(path: str) -> bool:
+    """Whether a folder in a repo is one of a key, of any table."""
+    return _KEY_FOLDER.fullmatch(path) is not None
+
+
+def packed_path(table: Table, key: str, chunk: int) -> str:
+    """The path of the packed file of a key."""
+    return f"{key_folder(table, key)}/{packed_file(chunk)}"
+
+
+def packed_file(chunk: int) -> str:
+    """The name of a packed file, in any key's folder."""
+    return f"chunk_{chunk}.parquet"
+
+
+def partition_file(source: Source, split: int) -> str:
+    """The name of a partition file, in any key's folder."""
+    return f"{source.stem}_{split}.parquet" if split else source.file
+
+
+def partition_files_of(chunk: int) -> re.Pattern[str]:
+    """Matches the names of a chunk's partition files; the groups are part, parts, and split if there is one."""
+    return re.compile(rf"chunk_{chunk}-([0-9]{{5,}})-of-([0-9]{{5,}})(?:_([0-9]+))?\.parquet")
+
+
+def is_unpartitioned(name: str, chunk: int) -> bool:
+    """Whether this is what PROCESS left for a source file of the chunk, beside the folders of keys."""
+    return name.startswith(f"chunk_{chunk}-")
+
+
+def parse_data_file(path: str) -> DataFile | None:
+    """A path in a repo as a data file of any layout; None if it is something else."""
+    folder, _, name = path.rpartition("/")
+    if not is_key_folder(folder):
+        return None
+    if match := _PACKED.fullmatch(name):
+        return DataFile(folder, int(match[1]), None, None)
+    if match := _PARTITION.fullmatch(name):
+        source = Source(int(match[1]), int(match[2]), int(match[3]))
+        return DataFile(folder, source.chunk, source, int(match[4] or 0))
+    return None
+
+
+def chunk_folder(chunk: int) -> str:
+    """The folder that records, logs and staged files of a chunk lie in."""
+    return f"chunk_{chunk}"
+
+
+def chunk_of_folder(name: str) -> int | None:
+    """The chunk whose folder has this name; None if it is another folder."""
+    number = name.removeprefix("chunk_")
+    return int(number) if number.isdecimal() and chunk_folder(int(number)) == name else None
