@@ -1,16 +1,18 @@
-"""What all tests share: a clean environment, and a home folder that nobody can write to."""
+"""What all tests share: a clean environment, a home folder that nobody can write to, a Hub, and a box of each kind."""
 
 import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import HfApi
 
-from localhub.testing import RunningHub, running_hub
-from scripts.sample.build import write_sample
+from localhub.testing import RunningHub
 from tests.helpers.box import ROOT, Box
+from tests.helpers.forking import Forks, forking
+from tests.helpers.stock import NewBox, Stock
 from wikidata.config import SETTINGS
 
 UPLOADERS = {
@@ -57,19 +59,46 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("HF_HOME", str(elsewhere / "hf-home"))
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Runs commands without the start of a program."""
+    with forking(tmp_path_factory.mktemp("forks")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
+    """What is made once and copied."""
+    return Stock(tmp_path_factory.mktemp("stock"))
+
+
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[RunningHub]:
+def hub(tmp_path: Path, forks: Forks) -> Iterator[RunningHub]:
     """A Hub on localhost, empty."""
-    with running_hub(tmp_path / "hub") as running:
+    with forks.running_hub(tmp_path / "hub") as running:
         yield running
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
+def new_box(
+    request: pytest.FixtureRequest, tmp_path: Path, hub: RunningHub, forks: Forks, stock: Stock, uploader: str
+) -> NewBox:
+    """Makes a box with a sample in it, such as `new_box(chunks={3: 1}, keys=4, rows=2)`."""
+    is_instant = request.node.get_closest_marker("instant") is not None
+
+    def make(name: str = "box", **sample: Any) -> Box:
+        root = tmp_path / name
+        stock.copy_sample(root, **sample)
+        stock.copy_versions(root / "manifests", uploader)
+        return Box(root, hub.endpoint, hub.token, {"UPLOADER": uploader}, forks, is_instant)
+
+    return make
+
+
+@pytest.fixture
+def box(new_box: NewBox) -> Box:
     """Chunk 3 complete, chunk 30 caught midway, with the unpartitioned files of both beside them."""
-    root = tmp_path / "box"
-    write_sample(root, chunks={3: 2, 30: 2}, keys=3, rows=2, incomplete={30}, split_keys={"en"})
-    return Box(root, hub.endpoint, hub.token, {"UPLOADER": uploader})
+    return new_box(chunks={3: 2, 30: 2}, keys=3, rows=2, incomplete={30}, split_keys={"en"})
 
 
 @pytest.fixture

@@ -1,28 +1,29 @@
 """The dataset card is published after the data, where it changes; neither data nor people's words are lost."""
 
 import threading
-from pathlib import Path
 
 import pytest
 import yaml
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
-from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, Box, assert_arrived, data_commits
+from tests.helpers.stock import NewBox, Stock
 from wikidata.card.text import BEGIN, END
 from wikidata.config import Table
+
+pytestmark = pytest.mark.instant  # the CLI knows nothing of cards
 
 LABELS, REPO = Table.LABELS, REPOS[Table.LABELS]
 ONE_TABLE = ("push", "--chunk", "3", "--table", "labels")
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub) -> Box:
+def box(new_box: NewBox, stock: Stock) -> Box:
     """Chunk 3 with four keys, and chunk 30 with six."""
-    write_sample(tmp_path / "box", chunks={3: 1}, keys=4, rows=2)
-    write_sample(tmp_path / "box", chunks={30: 2}, keys=6, rows=2)
-    return Box(tmp_path / "box", hub.endpoint, hub.token)
+    box = new_box(chunks={3: 1}, keys=4, rows=2)
+    stock.copy_sample(box.root, chunks={30: 2}, keys=6, rows=2)
+    return box
 
 
 def card_of(hub: RunningHub, table: Table = LABELS) -> str:

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from localhub.auth import Identity
-from localhub.testing import RunningHub, running_hub
-from scripts.sample.build import write_sample
-from tests.helpers.box import Box, assert_arrived
-from tests.helpers.dying import InstantUpload
+from localhub.testing import RunningHub
+from tests.helpers.box import Box
+from tests.helpers.forking import INSTANT, Forks
+from tests.helpers.stock import Stock
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.survey import survey
 from wikidata.errors import ManifestError, PushError
@@ -33,7 +33,6 @@ from wikidata.records.manifest import SCHEMA
 from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import get_all_state
-from wikidata.upload.finder import find_uploader
 from wikidata.upload.run import Upload
 from wikidata.upload.watcher import Outcome
 
@@ -45,16 +44,16 @@ Spoil = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+def hub(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[RunningHub]:
     """One Hub for all: nothing ever reaches it."""
-    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+    with forks.running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+def box(tmp_path: Path, hub: RunningHub, stock: Stock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     """Chunk 3 complete, and its settings in the environment of this process."""
-    write_sample(tmp_path / "box", chunks={3: 2}, keys=2, rows=2)
+    stock.copy_sample(tmp_path / "box", chunks={3: 2}, keys=2, rows=2)
     box = Box(tmp_path / "box", hub.endpoint, hub.token)
     for name, value in box.environment.items():
         monkeypatch.setenv(name, value)
@@ -304,16 +303,19 @@ def test_bad_files_are_refused(box: Box, hub: RunningHub, capsys: pytest.Capture
 
 @pytest.mark.parametrize("name", ["zero bytes", "a part without files", "a link out of results"])
 def test_a_bad_table_keeps_the_chunk_from_push_and_the_others_are_published(
-    box: Box, hub: RunningHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+    box: Box,
+    hub: RunningHub,
+    stock: Stock,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     owner = name.replace(" ", "-")
     hub.add_token(f"token-of-{owner}", Identity(owner))
     for variable, value in {"HF_USER": owner, "HF_TOKEN": f"token-of-{owner}", "JOBS": "1"}.items():
         monkeypatch.setenv(variable, value)
-    find_uploader(
-        "huggingface-cli", box.root / "manifests"
-    )  # asked before the stand-in takes the place of every program
-    monkeypatch.setattr(subprocess, "Popen", InstantUpload)
+    stock.copy_versions(box.root / "manifests", "huggingface-cli")
+    monkeypatch.setattr("wikidata.upload.run.subprocess", INSTANT)
     BAD_FILES[name][0](box.root)
     assert main(CHUNK) == 1
     assert BAD_FILES[name][1] in capsys.readouterr().err
@@ -426,18 +428,6 @@ def test_a_disk_without_inodes_is_said_in_one_line(
     assert str(tiny_disk) in line
     assert box.steps(3) == {3}
     assert hub.counts().commits == 0
-
-
-def test_staging_on_another_file_system_uses_symbolic_links(tmp_path: Path) -> None:
-    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
-        pytest.skip("there is no other file system")
-    write_sample(tmp_path / "box", chunks={3: 1}, keys=2, rows=2)
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere, running_hub(tmp_path / "hub") as hub:
-        box = Box(tmp_path / "box", hub.endpoint, hub.token, {"STAGING_DIR": f"{elsewhere}/staging"})
-        done = box.wikidata(*ONE_TABLE)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert_arrived(box, hub, 3, [LABELS])
-        assert not [path for path in Path(elsewhere).rglob("*") if not path.is_dir()]
 
 
 class FakeHub:

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from localhub.faults import Fault
-from localhub.testing import RunningHub, running_hub
-from scripts.sample.build import write_sample
+from localhub.testing import RunningHub
 from tests.helpers.box import REPOS, Box, assert_arrived, data_commits
-from tests.helpers.dying import Death, mortal
+from tests.helpers.forking import Done, Forks
 from tests.helpers.racing import ROLES, processes_of, uploading
+from tests.helpers.stock import NewBox, Stock
 from tests.helpers.world import World
 from wikidata.config import Table
 
@@ -31,11 +31,11 @@ LABELS = Table.LABELS
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One Hub and one forking process for all deaths."""
+def world(tmp_path_factory: pytest.TempPathFactory, forks: Forks, stock: Stock) -> Iterator[World]:
+    """One Hub for all deaths."""
     root = tmp_path_factory.mktemp("world")
-    with running_hub(root / "hub") as hub, mortal(root) as process:
-        yield World(hub, process, root)
+    with forks.running_hub(root / "hub") as hub:
+        yield World(hub, forks, stock, root)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Whole:
 
     def deaths(self) -> list[tuple[int, bool]]:
         """Every way to die of it: before each effect, and with a torn file where a power cut can leave one."""
-        torn = [number for number, effect in enumerate(self.effects) if effect.startswith("dying.sync file")]
+        torn = [number for number, effect in enumerate(self.effects) if effect.startswith("tests.sync file")]
         return [(number, False) for number in range(len(self.effects))] + [(number, True) for number in torn]
 
 
@@ -56,7 +56,7 @@ def undisturbed(world: World, name: str, words: tuple[str, ...], keys: int) -> W
     """Run a command that nothing happens to."""
     box = world.new_box(name, keys)
     done = world.run(box, words)
-    assert (done.code, len(done.effects) > 40) == (0, True), done
+    assert (done.returncode, len(done.effects) > 40) == (0, True), done
     whole = Whole(done.effects, world.remains(box), world.taken_in(box))
     assert whole.taken_in[LABELS][::2] == (1, sum(file.stat().st_size for file in box.files(LABELS, 3)))
     assert "manifests/chunk_3/labels.receipt.json" in whole.left
@@ -70,9 +70,9 @@ def test_a_table_survives_death_at_every_effect(world: World, shard: int) -> Non
         box = world.new_box(f"table{shard}-{number}{'-torn' if torn else ''}", keys=2)
         died = world.die(box, ONE_TABLE, number, torn)
         if number % 3 == 0:  # and once more, while it heals
-            assert world.run(box, ONE_TABLE, die_at=number // 2).code in {0, -signal.SIGKILL}
+            assert world.run(box, ONE_TABLE, die_at=number // 2).returncode in {0, -signal.SIGKILL}
         healed = world.run(box, ONE_TABLE)
-        assert healed.code == 0, f"{died.last}: {healed.output}"
+        assert healed.returncode == 0, f"{died.last}: {healed.output}"
         assert world.remains(box) == whole.left, died.last
         assert world.taken_in(box) == whole.taken_in, died.last
 
@@ -81,7 +81,7 @@ def test_a_table_survives_death_while_it_is_packed(world: World) -> None:
     box = world.new_box("packed", keys=3)
     box.settings["LAYOUT"] = "packed"
     whole = world.run(box, ONE_TABLE)
-    assert whole.code == 0, whole.output
+    assert whole.returncode == 0, whole.output
     left = world.remains(box)
     numbers = [number for number, effect in enumerate(whole.effects) if "labels.packed" in effect]
     assert sum("os.rename" in whole.effects[number] for number in numbers) == 3
@@ -90,7 +90,7 @@ def test_a_table_survives_death_while_it_is_packed(world: World) -> None:
         box.settings["LAYOUT"] = "packed"
         died = world.die(box, ONE_TABLE, number)
         healed = world.run(box, ONE_TABLE)
-        assert healed.code == 0, f"{died.last}: {healed.output}"
+        assert healed.returncode == 0, f"{died.last}: {healed.output}"
         assert world.remains(box) == left, died.last
 
 
@@ -129,16 +129,16 @@ def test_a_chunk_survives_death_while_five_tables_are_at_work(world: World, shar
                 assert one <= late <= 2 * one - early, (table, died.effects)
 
 
-def heal(world: World, box: Box, died: Death) -> None:
+def heal(world: World, box: Box, died: Done) -> None:
     """Rerun as a tick of cron does: the chunk is still due, unless all of it was done; then rerun by hand as well."""
     is_raised = any(re.match(r"os.rename .*\.jsonl$", effect) for effect in died.effects[:-1])
     assert box.steps(3) == {4 if is_raised else 3}, died.last
     healed = world.run(box, ("push",))
-    assert healed.code == 0, f"{died.last}: {healed.output}"
+    assert healed.returncode == 0, f"{died.last}: {healed.output}"
     if is_raised:
         assert (healed.effects, healed.output) == ((), "")
         healed = world.run(box, PUSH)
-        assert healed.code == 0, f"{died.last}: {healed.output}"
+        assert healed.returncode == 0, f"{died.last}: {healed.output}"
 
 
 def test_what_is_renamed_was_synced_before_and_its_folder_after(world: World) -> None:
@@ -146,18 +146,17 @@ def test_what_is_renamed_was_synced_before_and_its_folder_after(world: World) ->
     renames = [number for number, effect in enumerate(whole.effects) if effect.startswith("os.rename")]
     for number in renames:
         _, temporary, final = whole.effects[number].split()
-        assert whole.effects[number - 1] == f"dying.sync file {temporary}"
-        assert whole.effects[number + 1] == f"dying.sync folder {Path(final).parent}"
+        assert whole.effects[number - 1] == f"tests.sync file {temporary}"
+        assert whole.effects[number + 1] == f"tests.sync folder {Path(final).parent}"
     order = [Path(whole.effects[number]).name for number in renames]
     tables = [name for table in Table for name in (f"{table}.csv", f"{table}.receipt.json")]
     assert [name for name in order if not name.endswith(".columns.json")] == [*tables, "chunk_3-00000-of-00001.jsonl"]
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
+def box(new_box: NewBox) -> Box:
     """A chunk of one part and three keys, for pushes with the real CLI."""
-    write_sample(tmp_path / "box", chunks={3: 1}, keys=3, rows=2)
-    return Box(tmp_path / "box", hub.endpoint, hub.token, {"UPLOADER": uploader})
+    return new_box(chunks={3: 1}, keys=3, rows=2)
 
 
 def assert_healed(box: Box, hub: RunningHub) -> None:

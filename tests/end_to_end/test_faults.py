@@ -4,7 +4,6 @@ import json
 import os
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from localhub.faults import Fault, Quota
 from localhub.testing import RunningHub
 from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, Box, assert_arrived, data_commits, on_the_hub
+from tests.helpers.stock import NewBox
 from wikidata.config import Table
 
 LABELS = Table.LABELS
@@ -23,10 +23,9 @@ TRIES = 3  # ATTEMPTS of the box
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
+def box(new_box: NewBox) -> Box:
     """A chunk small enough for many pushes: one part, four keys."""
-    write_sample(tmp_path / "box", chunks={3: 1}, keys=4, rows=2)
-    return Box(tmp_path / "box", hub.endpoint, hub.token, {"UPLOADER": uploader})
+    return new_box(chunks={3: 1}, keys=4, rows=2)
 
 
 def create_repo(hub: RunningHub) -> None:
@@ -44,7 +43,12 @@ def by_the_cli(*values: object) -> Any:
     return pytest.param(*values, marks=pytest.mark.matrix)
 
 
-@pytest.mark.parametrize("endpoint", [*OURS, *map(by_the_cli, THE_CLIS)])
+def without_it(*values: object) -> Any:
+    """A case that the CLI has no part in."""
+    return pytest.param(*values, marks=pytest.mark.instant)
+
+
+@pytest.mark.parametrize("endpoint", [*map(without_it, OURS), *map(by_the_cli, THE_CLIS)])
 def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: str) -> None:
     if endpoint == "tree":
         create_repo(hub)
@@ -68,8 +72,8 @@ def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: 
         by_the_cli(Fault("lfs_put", action="reset")),
         by_the_cli(Fault("preupload", action="close")),
         by_the_cli(Fault("preupload", status=429)),
-        Fault("paths_info", action="close"),
-        Fault("paths_info", status=429, retry_after=1),
+        without_it(Fault("paths_info", action="close")),
+        without_it(Fault("paths_info", status=429, retry_after=1)),
     ],
     ids=lambda fault: f"{fault.endpoint}-{fault.action}-{fault.status}{'-lands' if fault.lands else ''}",
 )
@@ -87,8 +91,8 @@ def test_what_passes_is_waited_out_and_never_repeated(box: Box, hub: RunningHub,
     [by_the_cli(endpoint, 403) for endpoint in ("preupload", "lfs_batch")]
     + [by_the_cli("commit", status) for status in (400, 401, 403, 404, 413)]
     + [by_the_cli("lfs_put", status) for status in (403, 413)]  # it does not tell these: the Hub is asked again
-    + [(endpoint, 403) for endpoint in ("whoami", "create", "tree", "paths_info")]
-    + [("paths_info", 413), ("whoami", 401), ("create", 400)],
+    + [without_it(endpoint, 403) for endpoint in ("whoami", "create", "tree", "paths_info")]
+    + [without_it("paths_info", 413), without_it("whoami", 401), without_it("create", 400)],
 )
 def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:
     if endpoint == "tree":
@@ -153,6 +157,7 @@ def test_a_commit_quota_ends_the_push_and_later_ticks_ask_nothing(box: Box, hub:
     assert not memory.exists()
 
 
+@pytest.mark.instant
 def test_a_long_retry_after_ends_the_push_at_once(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     hub.set_faults(Fault("paths_info", status=429, times=None, retry_after=600))
@@ -164,7 +169,7 @@ def test_a_long_retry_after_ends_the_push_at_once(box: Box, hub: RunningHub) -> 
     assert 500 < content["not_before"] - time.time() <= 600
 
 
-@pytest.mark.parametrize("endpoint", [*map(by_the_cli, ("commit", "lfs_put", "preupload")), "paths_info"])
+@pytest.mark.parametrize("endpoint", [*map(by_the_cli, ("commit", "lfs_put", "preupload")), without_it("paths_info")])
 def test_a_hub_that_never_answers_is_given_up(box: Box, hub: RunningHub, endpoint: str) -> None:
     hub.set_faults(Fault(endpoint, action="hang", times=None))
     done = box.wikidata(*ONE_TABLE, STALL_MINUTES="0.04", ATTEMPTS="1")
@@ -188,6 +193,7 @@ def test_a_file_that_is_meddled_with_before_confirm_is_not_believed(box: Box, hu
     assert_arrived(box, hub, 3, [LABELS])
 
 
+@pytest.mark.instant
 def test_a_file_that_changed_under_an_old_time_is_uploaded(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     changed, model = box.files(LABELS, 3)[:2]
@@ -200,6 +206,7 @@ def test_a_file_that_changed_under_an_old_time_is_uploaded(box: Box, hub: Runnin
     assert len(data_commits(hub, REPO)) == 2
 
 
+@pytest.mark.instant
 def test_a_repo_that_was_deleted_is_filled_again(box: Box, hub: RunningHub) -> None:
     assert box.wikidata("push").returncode == 0
     HfApi(endpoint=hub.endpoint, token=hub.token).delete_repo(REPO, repo_type="dataset")
@@ -226,6 +233,7 @@ def test_the_token_is_nowhere_even_if_the_hub_repeats_it(box: Box, hub: RunningH
         assert hub.token.encode() not in place
 
 
+@pytest.mark.instant
 def test_files_that_are_no_longer_made_are_refused_and_pruned_on_demand(box: Box, hub: RunningHub) -> None:
     write_sample(box.root, chunks={3: 1, 30: 1}, keys=4, rows=2)
     assert box.wikidata("push").returncode == 0
@@ -238,7 +246,7 @@ def test_files_that_are_no_longer_made_are_refused_and_pruned_on_demand(box: Box
     assert f"has 1 orphaned files of chunk 3, no longer produced locally, such as {path}" in refused.stderr
     assert "make prune CHUNK=3 TABLE=labels" in refused.stderr
     assert box.receipt(LABELS, 3) is None
-    assert path in box.make("prune", "CHUNK=3", "TABLE=labels").stdout
+    assert path in box.wikidata("prune", "--chunk", "3", "--table", "labels").stdout
     assert path in on_the_hub(hub, LABELS)
     commits = len(data_commits(hub, REPO))
     assert box.make("prune", "CHUNK=3", "TABLE=labels", "YES=1").returncode == 0

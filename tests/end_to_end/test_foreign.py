@@ -21,9 +21,9 @@ from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
 from localhub.faults import Fault
-from localhub.testing import running_hub
-from scripts.sample.build import write_sample
 from tests.helpers.box import Box, wrapped
+from tests.helpers.forking import Forks
+from tests.helpers.stock import Stock
 from wikidata.config import Table, target_repos
 
 pytestmark = pytest.mark.foreign
@@ -61,12 +61,12 @@ class ForeignHub:
 
 
 @pytest.fixture
-def foreign(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[ForeignHub]:
+def foreign(tmp_path: Path, forks: Forks, pytestconfig: pytest.Config) -> Iterator[ForeignHub]:
     if pytestconfig.getoption("hub") == "hfd":
         with running_hfd(tmp_path / "hfd") as hub:
             yield hub
     else:
-        with running_hub(tmp_path / "hub", user=USER) as local:
+        with forks.running_hub(tmp_path / "hub", user=USER) as local:
             local.set_faults(Fault("paths_info", status=404, times=None, code="", message="404 page not found"))
             yield ForeignHub(local.endpoint, local.token)
 
@@ -102,9 +102,11 @@ def wait_until_it_answers(hub: ForeignHub, process: "subprocess.Popen[bytes]") -
 
 
 @pytest.fixture
-def box(tmp_path: Path, foreign: ForeignHub, uploader: str) -> Box:
-    write_sample(tmp_path / "box", chunks={3: 2, 30: 1}, keys=4, rows=3, split_keys={"en"})
-    return Box(tmp_path / "box", foreign.endpoint, foreign.token, {"HF_USER": USER, "UPLOADER": uploader})
+def box(tmp_path: Path, foreign: ForeignHub, forks: Forks, stock: Stock, uploader: str) -> Box:
+    root = tmp_path / "box"
+    stock.copy_sample(root, chunks={3: 2, 30: 1}, keys=4, rows=3, split_keys={"en"})
+    stock.copy_versions(root / "manifests", uploader)
+    return Box(root, foreign.endpoint, foreign.token, {"HF_USER": USER, "UPLOADER": uploader}, forks)
 
 
 def test_a_complete_chunk_arrives(box: Box, foreign: ForeignHub) -> None:
@@ -131,11 +133,11 @@ def test_a_packed_chunk_arrives_and_is_found_again(box: Box, foreign: ForeignHub
 
 
 def test_one_table_arrives_alone_and_a_second_push_sends_nothing(box: Box, foreign: ForeignHub) -> None:
-    assert box.make("push", "CHUNK=3", "TABLE=labels").returncode == 0
+    assert box.wikidata(*ONE_TABLE).returncode == 0
     assert foreign.files(LABELS) == box.expected(LABELS, 3)
     assert not foreign.api.repo_exists(REPOS[Table.CLAIMS], repo_type="dataset")
     commits = foreign.commits(LABELS)
-    again = box.make("push", "CHUNK=3", "TABLE=labels")
+    again = box.wikidata(*ONE_TABLE)
     assert again.returncode == 0
     assert "0 of them uploaded now" in again.stdout
     assert foreign.commits(LABELS) == commits
@@ -143,12 +145,11 @@ def test_one_table_arrives_alone_and_a_second_push_sends_nothing(box: Box, forei
 
 
 def test_a_second_chunk_joins_the_first_and_all_is_verified(box: Box, foreign: ForeignHub) -> None:
-    assert box.make("push").returncode == 0
-    for table in Table:
-        assert foreign.files(table) == box.expected(table, 3) | box.expected(table, 30)
-    done = box.make("verify")
+    assert box.wikidata("push", "--table", "labels").returncode == 0
+    assert foreign.files(LABELS) == box.expected(LABELS, 3) | box.expected(LABELS, 30)
+    done = box.make("verify", "TABLE=labels")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("all there") == 10
+    assert done.stdout.count("all there") == 2
 
 
 def test_a_push_that_is_killed_after_the_upload_is_healed_by_a_rerun(box: Box, foreign: ForeignHub) -> None:

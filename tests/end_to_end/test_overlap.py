@@ -2,30 +2,25 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
 from localhub.auth import Identity
 from localhub.faults import Fault
 from localhub.testing import RunningHub
-from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, ROOT, Box, assert_arrived, data_commits, on_the_hub
-from tests.helpers.dying import Death, Mortal, mortal
+from tests.helpers.forking import Done, Forks
 from tests.helpers.racing import processes_of, uploading
+from tests.helpers.stock import NewBox
 from wikidata.config import Table, target_repos
 from wikidata.state import Step, update_state
-from wikidata.upload.finder import find_uploader
 
 LABELS = Table.LABELS
 HANGS = Fault("commit", action="hang")
@@ -74,12 +69,11 @@ STARTS = {
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub) -> Box:
+def box(new_box: NewBox) -> Box:
     """Chunk 3 is to be pushed; chunk 30 no tick will push, but whoever names it may."""
-    root = tmp_path / "box"
-    write_sample(root, chunks={3: 1, 30: 1}, keys=1, rows=1)
-    update_state(root / "state" / "chunk_30-00000-of-00001.jsonl", Step.PUSH)
-    return Box(root, hub.endpoint, hub.token)
+    box = new_box(chunks={3: 1, 30: 1}, keys=1, rows=1)
+    update_state(box.root / "state" / "chunk_30-00000-of-00001.jsonl", Step.PUSH)
+    return box
 
 
 def words_of(start: Start, box: Box) -> list[str]:
@@ -105,7 +99,9 @@ def holder_of(box: Box) -> tuple[int, str]:
     return holder["pid"], f"{who} has been pushing since {since:%Y-%m-%d %H:%M:%S} UTC: try again when it is done"
 
 
-def run(start: Start, box: Box) -> "subprocess.CompletedProcess[str]":
+def run(start: Start, box: Box) -> "Done | subprocess.CompletedProcess[str]":
+    if start.command[:3] == wikidata():
+        return box.wikidata(*start.command[3:])
     return subprocess.run(words_of(start, box), cwd=ROOT, env=box.environment, capture_output=True, text=True)
 
 
@@ -186,42 +182,31 @@ def assert_pushed_once(box: Box, hub: RunningHub, repos: dict[Table, str]) -> No
     assert list((box.root / "staging").glob("chunk_*")) == []
 
 
-@pytest.fixture
-def racers(tmp_path: Path) -> Iterator[list[Mortal]]:
-    """Four processes that push at the same moment, each in a fork, with a stand-in for the CLI."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(mortal(tmp_path)) for _ in range(4)]
-
-
 @pytest.mark.slow
-def test_twenty_races_of_four(tmp_path: Path, hub: RunningHub, racers: list[Mortal]) -> None:
+def test_twenty_races_of_four(new_box: NewBox, hub: RunningHub, forks: Forks) -> None:
     """Twice each: for an upload of five tables, and once more, when nothing is left to do, for the lock alone."""
-    write_sample(tmp_path / "sample", chunks={3: 1}, keys=1, rows=1, process_files=False)
-    find_uploader(
-        "huggingface-cli", tmp_path / "sample" / "manifests"
-    )  # asked before the stand-in takes the place of every program
     for number in range(20):
         user = f"round{number}"
         hub.add_token(f"token-of-{user}", Identity(user))
-        box = Box(tmp_path / user, hub.endpoint, f"token-of-{user}", {"HF_USER": user})
-        shutil.copytree(tmp_path / "sample", box.root)
+        box = replace(new_box(user, chunks={3: 1}, keys=1, rows=1, process_files=False), token=f"token-of-{user}")
+        box.settings["HF_USER"] = user
         for uploads in (5, 0):
-            ended = race(box, racers)
-            started = [effect for each in ended for effect in each.effects if effect.startswith("dying.upload")]
+            ended = race(box, forks)
+            started = [effect for each in ended for effect in each.effects if effect.startswith("tests.upload")]
             assert len(started) == uploads, ended
             assert_pushed_once(box, hub, target_repos(user))
 
 
-def race(box: Box, racers: list[Mortal]) -> list[Death]:
-    """Let all push at once, every second one by hand; who is turned away had no effect but to try the lock."""
-    words = [BY_HAND if number % 2 else TICK for number in range(len(racers))]
-    with ThreadPoolExecutor(len(racers)) as pool:
-        ended = list(pool.map(lambda racer, said: racer.run(box.environment, *said), racers, words))
-    assert {each.code for each in ended} <= {0, 75}, ended
-    assert any(each.code == 0 for each in ended), ended
+def race(box: Box, forks: Forks) -> list[Done]:
+    """Let four push at once, every second one by hand; who is turned away had no effect but to try the lock."""
+    words = [TICK, BY_HAND] * 2
+    with ThreadPoolExecutor(len(words)) as pool:
+        ended = list(pool.map(lambda said: forks.run(box.environment, said, instant=True, mortal=True), words))
+    assert {each.returncode for each in ended} <= {0, 75}, ended
+    assert any(each.returncode == 0 for each in ended), ended
     folder = box.root / "manifests"
     for each, said in zip(ended, words, strict=True):
-        if each.code == 75:
+        if each.returncode == 75:
             assert set(each.effects) <= {f"os.mkdir {folder}", f"open {folder}/.lock"}
             assert_is_about_the_lock(each.output, said)
     return ended

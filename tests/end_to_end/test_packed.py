@@ -2,7 +2,6 @@
 
 import io
 import os
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,6 +10,7 @@ from localhub.faults import Fault
 from localhub.testing import RunningHub
 from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, Box, on_the_hub, wrapped
+from tests.helpers.stock import NewBox
 from wikidata.config import Table
 from wikidata.records.manifest import sources_path
 
@@ -19,10 +19,11 @@ ONE_TABLE = ("push", "--chunk", "3", "--table", "labels")
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
+def box(new_box: NewBox) -> Box:
     """Chunk 3 of three parts and four keys, one of them split, to be packed."""
-    write_sample(tmp_path / "box", chunks={3: 3, 30: 1}, keys=4, rows=2, incomplete={30}, split_keys={"en"})
-    return Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": "packed", "UPLOADER": uploader})
+    box = new_box(chunks={3: 3, 30: 1}, keys=4, rows=2, incomplete={30}, split_keys={"en"})
+    box.settings["LAYOUT"] = "packed"
+    return box
 
 
 def rows_on_the_hub(hub: RunningHub, table: Table, chunk: int) -> dict[str, pl.DataFrame]:
@@ -70,6 +71,7 @@ def test_a_chunk_is_published_as_one_file_for_each_key(box: Box, hub: RunningHub
     assert "all there" in box.make("verify", "CHUNK=3").stdout
 
 
+@pytest.mark.instant
 def test_an_unchanged_chunk_is_not_packed_again_and_a_changed_part_packs_its_key_alone(
     box: Box, hub: RunningHub
 ) -> None:
@@ -91,6 +93,7 @@ def test_an_unchanged_chunk_is_not_packed_again_and_a_changed_part_packs_its_key
     assert_packed(box, hub, 3, LABELS)
 
 
+@pytest.mark.instant
 def test_without_its_manifests_a_chunk_is_found_on_the_hub_by_its_bytes(box: Box) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     manifest = box.root / "manifests" / "chunk_3" / "labels.csv"
@@ -102,6 +105,7 @@ def test_without_its_manifests_a_chunk_is_found_on_the_hub_by_its_bytes(box: Box
     assert manifest.read_bytes() == content
 
 
+@pytest.mark.instant
 def test_a_file_that_was_meddled_with_on_the_hub_is_packed_and_uploaded_again(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     hub.delete_file(REPOS[LABELS], "language=en/chunk_3.parquet")
@@ -129,13 +133,14 @@ def test_a_part_that_changes_while_it_is_pushed_is_named(box: Box) -> None:
 
 def test_a_dry_run_packs_nothing(box: Box) -> None:
     before = box.snapshot()
-    done = box.make("push", "CHUNK=3", "DRY_RUN=1")
+    done = box.wikidata("push", "--chunk", "3", "--dry-run")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[1:]]
     assert [row[1:4] for row in rows] == [[table, "4", "4"] for table in Table]
     assert box.snapshot() == before
 
 
+@pytest.mark.instant
 def test_a_repo_is_never_given_a_second_layout(box: Box, hub: RunningHub) -> None:
     write_sample(box.root, chunks={30: 1}, keys=4, rows=2, split_keys={"en"})
     assert box.wikidata(*ONE_TABLE, LAYOUT="files").returncode == 0
@@ -151,19 +156,21 @@ def test_a_repo_is_never_given_a_second_layout(box: Box, hub: RunningHub) -> Non
     assert on_the_hub(hub, LABELS) == before | box.expected(LABELS, 30)
 
 
+@pytest.mark.instant
 def test_prune_makes_a_repo_ready_for_the_other_layout(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE, LAYOUT="files").returncode == 0
-    prune = ("prune", "CHUNK=3", "TABLE=labels")
-    assert "0 orphaned files" in box.make(*prune, LAYOUT="auto").stdout
-    listed = box.make(*prune)
+    prune = ("prune", "--chunk", "3", "--table", "labels")
+    assert "0 orphaned files" in box.wikidata(*prune, LAYOUT="auto").stdout
+    listed = box.wikidata(*prune)
     assert f"{len(box.files(LABELS, 3))} orphaned files: set YES=1" in listed.stdout
     assert on_the_hub(hub, LABELS) == box.expected(LABELS, 3)
-    assert "deleted" in box.make(*prune, YES="1").stdout
+    assert "deleted" in box.wikidata(*prune, YES="1").stdout
     assert on_the_hub(hub, LABELS) == {}
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert_packed(box, hub, 3, LABELS)
 
 
+@pytest.mark.instant
 def test_a_key_that_is_gone_is_refused_and_pruned(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     gone = box.files(LABELS, 3)[0].parent.name
@@ -178,11 +185,12 @@ def test_a_key_that_is_gone_is_refused_and_pruned(box: Box, hub: RunningHub) -> 
     assert (
         f"has 1 orphaned files of chunk 3, no longer produced locally, such as {gone}/chunk_3.parquet" in refused.stderr
     )
-    assert "deleted" in box.make("prune", "CHUNK=3", "TABLE=labels", "YES=1").stdout
+    assert "deleted" in box.wikidata("prune", "--chunk", "3", "--table", "labels", "--yes").stdout
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert_packed(box, hub, 3, LABELS)
 
 
+@pytest.mark.instant
 def test_auto_packs_what_would_be_too_many_files_and_says_so_once(box: Box, hub: RunningHub) -> None:
     for part in range(9_999):  # chunk 31 is known from INIT on
         name = f"chunk_31-{part:05d}-of-09999.jsonl"

@@ -6,14 +6,15 @@ import polars as pl
 import pytest
 
 from localhub.testing import RunningHub
-from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, Box, assert_arrived, data_commits, fingerprint, on_the_hub
+from tests.helpers.stock import NewBox
 from wikidata.config import Table
 from wikidata.records.manifest import file_digest, manifest_path
 
 
 @pytest.mark.matrix
 def test_a_complete_chunk_is_published_and_raised_to_push(box: Box, hub: RunningHub) -> None:
+    (box.root / "manifests" / ".uploaders.json").unlink()  # the CLI is asked for its version
     done = box.make("push", "CHUNK=3")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -75,9 +76,8 @@ def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningH
 
 
 @pytest.mark.matrix
-def test_chunk_3_is_pushed_beside_chunk_30(tmp_path: Path, hub: RunningHub, uploader: str) -> None:
-    write_sample(tmp_path / "box", chunks={3: 2, 30: 2, 13: 1}, keys=3, rows=2)
-    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"UPLOADER": uploader})
+def test_chunk_3_is_pushed_beside_chunk_30(new_box: NewBox, hub: RunningHub) -> None:
+    box = new_box(chunks={3: 2, 30: 2, 13: 1}, keys=3, rows=2)
     assert box.make("push", "CHUNK=3").returncode == 0
     assert_arrived(box, hub, 3)
     assert (box.steps(3), box.steps(30), box.steps(13)) == ({4}, {3}, {3})
@@ -121,46 +121,49 @@ def test_a_read_only_token_is_refused_before_anything_is_uploaded(box: Box, hub:
     ("token", "advice"), [("", "there is no Hugging Face token: set HF_TOKEN"), ("hf_wrong", "401")]
 )
 def test_no_token_and_a_wrong_one_are_refused(box: Box, token: str, advice: str) -> None:
-    done = box.make("push", "CHUNK=3", HF_TOKEN=token)
-    assert done.returncode == 2
+    done = box.wikidata("push", "--chunk", "3", HF_TOKEN=token)
+    assert done.returncode == 1
     assert advice in done.stderr
     assert box.steps(3) == {3}
 
 
 def test_a_repo_of_somebody_else_is_refused(box: Box) -> None:
-    done = box.make("push", "CHUNK=3", "HF_USER=somebody")
-    assert done.returncode == 2
+    done = box.wikidata("push", "--chunk", "3", HF_USER="somebody")
+    assert done.returncode == 1
     assert "may not write to somebody/wikidata-labels: set HF_USER=permutans" in done.stderr
 
 
+@pytest.mark.instant
 def test_private_repos_are_created_private(box: Box, hub: RunningHub) -> None:
-    assert box.make("push", "CHUNK=3", "TABLE=labels", "PRIVATE=1").returncode == 0
+    assert box.wikidata("push", "--chunk", "3", "--table", "labels", PRIVATE="1").returncode == 0
     assert_arrived(box, hub, 3, [Table.LABELS])
     from huggingface_hub import HfApi
 
     assert HfApi(endpoint=hub.endpoint, token=hub.token).dataset_info(REPOS[Table.LABELS]).private
 
 
+@pytest.mark.instant
 def test_a_truncated_file_stops_its_table_and_not_the_others(box: Box, hub: RunningHub) -> None:
     broken = box.files(Table.ALIASES, 3)[0]
     content = broken.read_bytes()
     broken.write_bytes(content[:-4])
-    done = box.make("push", "CHUNK=3")
-    assert done.returncode == 2
+    done = box.wikidata("push", "--chunk", "3")
+    assert done.returncode == 1
     assert f"aliases: {broken.parent.name}/{broken.name} is no whole Parquet file" in done.stderr
     assert_arrived(box, hub, 3, [table for table in Table if table is not Table.ALIASES])
     with pytest.raises(LookupError):
         hub.files(REPOS[Table.ALIASES])
     assert box.steps(3) == {3}
     broken.write_bytes(content)
-    assert box.make("push").returncode == 0
+    assert box.wikidata("push").returncode == 0
     assert_arrived(box, hub, 3)
     assert box.steps(3) == {4}
 
 
+@pytest.mark.instant
 def test_verify_notices_what_is_missing_or_different_and_changes_nothing(box: Box, hub: RunningHub) -> None:
-    assert box.make("push").returncode == 0
-    assert box.make("verify", "CHUNK=3").returncode == 0
+    assert box.wikidata("push").returncode == 0
+    assert box.wikidata("verify", "--chunk", "3").returncode == 0
     gone, other = (next(iter(box.expected(table, 3))) for table in (Table.LABELS, Table.LINKS))
     hub.delete_file(REPOS[Table.LABELS], gone)
     hub.replace_file(REPOS[Table.LINKS], other, b"PAR1 something else PAR1")
@@ -171,30 +174,31 @@ def test_verify_notices_what_is_missing_or_different_and_changes_nothing(box: Bo
     assert f"1 are missing or different, such as {other}" in done.stdout
     assert done.stdout.count("all there") == 3
     assert box.snapshot() == before
-    assert box.make("push", "CHUNK=3").returncode == 0
+    assert box.wikidata("push", "--chunk", "3").returncode == 0
     assert_arrived(box, hub, 3)
-    assert box.make("verify").returncode == 0
+    assert box.wikidata("verify").returncode == 0
 
 
+@pytest.mark.instant
 def test_status_tells_how_far_each_chunk_is(box: Box) -> None:
-    assert box.make("push", "CHUNK=3", "TABLE=links").returncode == 0
+    assert box.wikidata("push", "--chunk", "3", "--table", "links").returncode == 0
     lines = box.make("status").stdout.splitlines()
     assert lines[1].split() == ["3", "2", "of", "2", "PARTITION", "to", "push", "links"]
     assert lines[2].split() == ["30", "2", "of", "2", "PROCESS", "to", "PARTITION", "incomplete", "-"]
     assert lines[3] == "total: 2 chunks, 4 parts; 1 complete, 1 to push, 0 pushed; 1 tables on the Hub"
-    assert len(box.make("status", "CHUNK=30").stdout.splitlines()) == 3
-    unknown = box.make("status", "CHUNK=7")
-    assert unknown.returncode == 2
+    assert len(box.wikidata("status", "--chunk", "30").stdout.splitlines()) == 3
+    unknown = box.wikidata("status", "--chunk", "7")
+    assert unknown.returncode == 1
     assert "no state files of chunk 7" in unknown.stderr
 
 
-def test_every_row_of_the_real_entities_is_read_back_equal(tmp_path: Path, hub: RunningHub) -> None:
+@pytest.mark.instant
+def test_every_row_of_the_real_entities_is_read_back_equal(new_box: NewBox, hub: RunningHub) -> None:
     entities = Path(__file__).parents[3] / "shared" / "data" / "wikidata-entities.ndjson.gz"
     if not entities.is_file():
         pytest.skip("../shared/data/wikidata-entities.ndjson.gz is not there")
-    write_sample(tmp_path / "box", chunks={3: 1}, entities=entities)
-    box = Box(tmp_path / "box", hub.endpoint, hub.token)
-    done = box.make("push", "CHUNK=3")
+    box = new_box(chunks={3: 1}, entities=entities)
+    done = box.wikidata("push", "--chunk", "3")
     assert done.returncode == 0, done.stderr
     assert_arrived(box, hub, 3)
     for table in Table:
@@ -210,6 +214,7 @@ def test_a_file_is_what_its_fingerprint_says(tmp_path: Path) -> None:
 
 
 def test_a_stored_login_that_cannot_be_read_is_said_in_one_line(box: Box) -> None:
+    box.forks = None  # what the library reads when it is imported
     done = box.wikidata("push", "--chunk", "3", HF_TOKEN="", HF_TOKEN_PATH=str(box.root))
     assert done.returncode == 1
     assert done.stderr == f"wikidata: cannot read the stored login, {box.root}: Is a directory: mend it\n"

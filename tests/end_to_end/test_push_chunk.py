@@ -13,6 +13,7 @@ from huggingface_hub.utils import _http, are_progress_bars_disabled  # type: ign
 from localhub.faults import Fault
 from localhub.testing import RunningHub
 from tests.helpers.box import REPOS, Box, assert_arrived, wrapped
+from tests.helpers.forking import INSTANT
 from wikidata.commands.push import _failures
 from wikidata.config import FOLDERS, Selection, Settings, Table
 from wikidata.errors import (
@@ -34,6 +35,8 @@ LABELS = {Table.LABELS: REPOS[Table.LABELS]}
 @pytest.fixture
 def called(box: Box, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     """The box, with its settings in the environment of this process, as the pipeline has them."""
+    if box.instant:
+        monkeypatch.setattr("wikidata.upload.run.subprocess", INSTANT)
     for name, value in box.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("STATE_DIR")
@@ -53,6 +56,7 @@ def test_one_call_pushes_a_chunk_and_returns_receipts(called: Box, hub: RunningH
     assert receipts == {table: called.receipt(table, 3) for table in Table}
 
 
+@pytest.mark.instant
 def test_folders_may_be_text_and_tables_their_names(called: Box, hub: RunningHub) -> None:
     push_chunk(3, str(called.root / "state"), str(called.root / "results"), {"labels": REPOS[Table.LABELS]})  # type: ignore[dict-item]
     assert_arrived(called, hub, 3, [Table.LABELS])
@@ -132,6 +136,7 @@ def test_a_missing_cli_is_said_before_the_hub_is_asked(
 
 
 def test_an_unknown_huggingface_hub_says_which_one_is_needed(box: Box, tmp_path: Path) -> None:
+    box.forks = None  # which have imported another one
     newer = tmp_path / "site"
     (newer / "huggingface_hub").mkdir(parents=True)
     (newer / "huggingface_hub" / "__init__.py").touch()
@@ -186,6 +191,7 @@ def test_a_file_that_changes_while_it_is_pushed_is_not_confirmed(called: Box, mo
     assert called.steps(3) == {3}
 
 
+@pytest.mark.instant
 def test_a_tick_leaves_alone_what_another_push_has_done_meanwhile(
     called: Box, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +213,7 @@ def test_a_dry_run_changes_nothing(called: Box, hub: RunningHub, monkeypatch: py
     assert called.steps(3) == {3}
 
 
+@pytest.mark.instant
 def test_the_process_of_the_caller_is_left_as_it_was(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     def factory() -> requests.Session:
         return requests.Session()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -14,10 +15,10 @@ import pytest
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
-from scripts.sample.build import write_sample
 from tests.helpers.booting import PLACE, Manager, booted
 from tests.helpers.box import REPOS, ROOT, Box, assert_arrived, data_commits
 from tests.helpers.racing import wait_for_fault
+from tests.helpers.stock import NewBox
 from wikidata.config import Table
 from wikidata.records.lock import hold
 
@@ -27,13 +28,15 @@ NEEDED = ("STATE_DIR", "OUTPUT_DIR", "AUDIT_DIR", "MANIFEST_DIR", "STAGING_DIR",
 
 @pytest.fixture
 def installed(box: Box) -> Path:
-    """A checkout with the command where the scripts expect it, and a stored login."""
+    """A checkout with the command where the scripts expect it, a stored login, and three of five tables published."""
     command = box.root / "checkout" / ".venv" / "bin" / "wikidata"
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m wikidata "$@"\n')
     command.chmod(0o700)
     (box.root / "hf-home").mkdir()
     (box.root / "hf-home" / "token").write_text(box.token)
+    for table in ("descriptions", "aliases", "claims"):  # so that the CLI is started for two
+        assert replace(box, instant=True).wikidata("push", "--chunk", "3", "--table", table).returncode == 0
     return box.root / "checkout"
 
 
@@ -148,7 +151,6 @@ def manager(box: Box, hub: RunningHub, tmp_path: Path) -> Iterator[Manager]:
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nPYTHONPATH={PLACE}/src exec "{sys.executable}" -m wikidata "$@"\n')
     command.chmod(0o755)
-    (box.root / "manifests").mkdir()
     give_to_nobody(box.root)
     (box.root / "hf_token").write_text(f"{box.token}\n")
     (box.root / "hf_token").chmod(0o600)
@@ -223,9 +225,10 @@ def receiver() -> Iterator[Receiver]:
     running.server.server_close()
 
 
-def test_a_monitoring_service_hears_of_success_and_failure(box: Box, hub: RunningHub, receiver: Receiver) -> None:
-    write_sample(box.root / "small", chunks={3: 1}, keys=1, rows=1)
-    small = Box(box.root / "small", hub.endpoint, hub.token, {"PING_URL": receiver.url})
+@pytest.mark.instant
+def test_a_monitoring_service_hears_of_success_and_failure(new_box: NewBox, receiver: Receiver) -> None:
+    small = new_box(chunks={3: 1}, keys=1, rows=1)
+    small.settings["PING_URL"] = receiver.url
     assert small.wikidata("push").returncode == 0
     assert small.wikidata("push").returncode == 0
     assert [path for path, _ in receiver.posts] == ["/ping/uuid/start", "/ping/uuid"] * 2
@@ -244,6 +247,7 @@ def test_a_monitoring_service_that_is_away_is_only_a_warning(box: Box) -> None:
     assert box.wikidata("push", PING_URL="ftp://x").returncode == 2
 
 
+@pytest.mark.instant
 def test_old_logs_are_removed_and_new_ones_kept(box: Box) -> None:
     old = box.root / "logs" / "chunk_1" / "labels-1.log"
     new = box.root / "logs" / "chunk_1" / "labels-2.log"

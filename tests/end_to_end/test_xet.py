@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from localhub.faults import Endpoint, Fault, Quota
-from localhub.testing import RunningHub, running_hub
-from scripts.sample.build import write_sample
+from localhub.testing import RunningHub
 from tests.helpers.box import REPOS, Box, assert_arrived, data_commits
+from tests.helpers.forking import Forks
 from tests.helpers.racing import processes_of, uploading
+from tests.helpers.stock import NewBox
 from wikidata.config import Table
 
 pytestmark = pytest.mark.matrix
@@ -23,18 +24,18 @@ TRIES = 3  # ATTEMPTS of the box
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[RunningHub]:
-    with running_hub(tmp_path / "hub", arguments=["--xet"]) as running:
+def hub(tmp_path: Path, forks: Forks) -> Iterator[RunningHub]:
+    with forks.running_hub(tmp_path / "hub", arguments=["--xet"]) as running:
         yield running
 
 
 @pytest.fixture
-def box(tmp_path: Path, hub: RunningHub, uploader: str) -> Box:
+def box(tmp_path: Path, new_box: NewBox) -> Box:
     """A chunk small enough for many pushes; hf_xet waits milliseconds, not seconds, before it repeats a request."""
-    write_sample(tmp_path / "box", chunks={3: 1}, keys=4, rows=2)
-    soon = {"HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms", "HF_XET_CLIENT_RETRY_MAX_DURATION": "50ms"}
-    settings = {"UPLOADER": uploader, "HF_HUB_DISABLE_XET": "", "HF_HOME": str(tmp_path / "home")} | soon
-    return Box(tmp_path / "box", hub.endpoint, hub.token, settings)
+    box = new_box(chunks={3: 1}, keys=4, rows=2)
+    box.settings |= {"HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms", "HF_XET_CLIENT_RETRY_MAX_DURATION": "50ms"}
+    box.settings |= {"HF_HUB_DISABLE_XET": "", "HF_HOME": str(tmp_path / "home")}
+    return box
 
 
 def test_a_chunk_arrives_by_xet_and_its_cache_goes_away(box: Box, hub: RunningHub, tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 
 from localhub.testing import HubCommit, RunningHub
+from tests.helpers.forking import Done, Forks
 from wikidata.config import FOLDERS, Table, target_repos
 from wikidata.records.receipt import Receipt, read_receipt
 from wikidata.state import get_all_state
@@ -21,12 +23,18 @@ REPOS = target_repos("permutans")
 
 @dataclass
 class Box:
-    """The folders of one pipeline below `root`, and how to push them to the Hub at `endpoint`."""
+    """The folders of one pipeline below `root`, and how to push them to the Hub at `endpoint`.
+
+    With `forks`, `wikidata` is run in a fork; if it is `instant` too, with a stand-in for the upload CLI: for tests in
+    which neither the start of Python nor that of the CLI is what is tested.
+    """
 
     root: Path
     endpoint: str
     token: str
     settings: dict[str, str] = field(default_factory=dict)
+    forks: Forks | None = None
+    instant: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,8 +55,10 @@ class Box:
             timeout=120,
         )
 
-    def wikidata(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    def wikidata(self, *words: str, **settings: str) -> "Done | subprocess.CompletedProcess[str]":
         """Type `wikidata …`: the command behind make, with its real exit code."""
+        if self.forks:
+            return self.forks.run(self.environment | settings, words, self.root, instant=self.instant)
         return subprocess.run(
             [sys.executable, "-m", "wikidata", *words],
             cwd=self.root,
@@ -87,7 +97,7 @@ class Box:
 def wrapped(folder: Path, body: str) -> str:
     """A program that stands for the CLI: says the CLI's version, else does `body`, in which `"$@"` are the words."""
     program = folder / "wrapper"
-    program.write_text(f'#!/bin/sh\n[ "$1" = version ] && exec huggingface-cli version\n{body}\n')
+    program.write_text(f'#!/bin/sh\n[ "$1" = version ] && exec echo {version("huggingface_hub")}\n{body}\n')
     program.chmod(0o700)
     return str(program)
 

@@ -1,7 +1,6 @@
 """The world that pushes die in: a Hub, a process that forks them, and everything that a push leaves."""
 
 import json
-import shutil
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,41 +8,37 @@ from pathlib import Path
 
 from localhub.auth import Identity
 from localhub.testing import RunningHub
-from scripts.sample.build import write_sample
 from tests.helpers.box import Box, data_commits
-from tests.helpers.dying import Death, Mortal
+from tests.helpers.forking import Done, Forks
+from tests.helpers.stock import Stock
 from wikidata.config import Table, target_repos
-from wikidata.upload.finder import find_uploader
 
 
 @dataclass(frozen=True)
 class World:
-    """A Hub, a process whose forks push and die, and a box with a Hub user of its own for each of them."""
+    """A Hub, forks that push and die, and a box with a Hub user of its own for each of them."""
 
     hub: RunningHub
-    mortal: Mortal
+    forks: Forks
+    stock: Stock
     root: Path
 
     def new_box(self, name: str, keys: int) -> Box:
         """A box whose chunk 3 is complete; `name` is the user that owns its repos."""
-        sample = self.root / f"sample-{keys}"
-        if not sample.exists():
-            write_sample(sample, chunks={3: 1}, keys=keys, rows=1, process_files=False)
-            find_uploader(
-                "huggingface-cli", sample / "manifests"
-            )  # asked once for all: asking takes longer than a death
-        shutil.copytree(sample, self.root / name)
+        root = self.root / name
+        self.stock.copy_sample(root, chunks={3: 1}, keys=keys, rows=1, process_files=False)
+        self.stock.copy_versions(root / "manifests", "huggingface-cli")
         self.hub.add_token(f"token-of-{name}", Identity(name))
-        return Box(self.root / name, self.hub.endpoint, f"token-of-{name}", {"HF_USER": name, "JOBS": "1"})
+        return Box(root, self.hub.endpoint, f"token-of-{name}", {"HF_USER": name, "JOBS": "1"})
 
-    def run(self, box: Box, words: tuple[str, ...], die_at: int | None = None, torn: bool = False) -> Death:
+    def run(self, box: Box, words: tuple[str, ...], die_at: int | None = None, torn: bool = False) -> Done:
         """Run a command in a fork that dies before the effect with the index `die_at`."""
-        return self.mortal.run(box.environment, *words, die_at=die_at, torn=torn)
+        return self.forks.run(box.environment, words, instant=True, mortal=True, die_at=die_at, torn=torn)
 
-    def die(self, box: Box, words: tuple[str, ...], number: int, torn: bool = False) -> Death:
+    def die(self, box: Box, words: tuple[str, ...], number: int, torn: bool = False) -> Done:
         """Run a command that dies before the effect with the index `number`, which it must come to."""
         died = self.run(box, words, number, torn)
-        assert (died.code, len(died.effects)) == (-signal.SIGKILL, number + 1), died
+        assert (died.returncode, len(died.effects)) == (-signal.SIGKILL, number + 1), died
         return died
 
     def remains(self, box: Box) -> dict[str, object]:

@@ -191,9 +191,9 @@ def test_what_is_uploaded_with_is_quiet_and_names_what_it_adds(box: Box, hub: Ru
 def test_the_library_uploads_in_a_process_of_its_own_under_the_watcher(box: Box, hub: RunningHub) -> None:
     box.settings["UPLOADER"] = "library"
     hub.set_faults(Fault("commit", status=500))
-    done = box.wikidata("push")
+    done = box.wikidata(*ONE_TABLE)
     assert (done.returncode, done.stderr) == (0, "")
-    assert_arrived(box, hub, 3)
+    assert_arrived(box, hub, 3, [Table.LABELS])
     hub.set_faults(Fault("commit", status=403, times=None, message="No, says the Hub."))
     hub.delete_file(REPOS[Table.LABELS], next(iter(box.expected(Table.LABELS, 3))))
     refused = box.wikidata(*ONE_TABLE)
@@ -203,11 +203,12 @@ def test_the_library_uploads_in_a_process_of_its_own_under_the_watcher(box: Box,
 
 
 @pytest.mark.matrix
-def test_staged_links_across_file_systems_are_followed(box: Box, hub: RunningHub) -> None:
+def test_staged_links_across_file_systems_are_followed_and_removed(box: Box, hub: RunningHub) -> None:
     """Hard links are impossible there, so the staging folder has symbolic ones."""
     if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(box.root).st_dev:
         pytest.skip("there is no second file system at /dev/shm")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         done = box.wikidata(*ONE_TABLE, STAGING_DIR=f"{elsewhere}/staging")
-    assert done.returncode == 0, done.stderr
+        assert not [path for path in Path(elsewhere).rglob("*") if not path.is_dir()]
+    assert (done.returncode, done.stderr) == (0, "")
     assert_arrived(box, hub, 3, [Table.LABELS])

@@ -15,7 +15,8 @@ def test_few_files_have_one_worker_which_never_sleeps_and_many_have_four(files: 
 
 @pytest.mark.parametrize(("wish", "given"), [("", "1"), ("3", "3")])
 def test_the_cli_is_given_the_workers(box: Box, hub: RunningHub, wish: str, given: str) -> None:
-    recorder = wrapped(box.root, f'echo "$@" >"{box.root}/called"; exec huggingface-cli "$@"')
+    one = 'set -- "$1" "$2" "$3" --repo-type dataset --num-workers 1'  # of several, each sleeps 10 s at the end
+    recorder = wrapped(box.root, f'echo "$@" >"{box.root}/called"; {one}; exec huggingface-cli "$@"')
     done = box.wikidata("push", "--chunk", "3", "--table", "labels", WORKERS=wish, UPLOADER=recorder)
     assert done.returncode == 0, done.stderr
     assert f"--num-workers {given} " in (box.root / "called").read_text()
