@@ -13,8 +13,8 @@ import pytest
 
 from localhub.faults import Endpoint
 from localhub.testing import RunningHub
-from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, ROOT, Box
+from tests.helpers.stock import NewBox
 from tests.scripts.test_sample_entities import REAL_ENTITIES, needs_real_entities
 from wikidata.config import Table
 
@@ -84,16 +84,17 @@ def assert_read(
             assert found[REPOS[table]][reader] == counted, (table, reader)
 
 
-def push(box: Box, chunk: int) -> None:
-    done = box.make("push", f"CHUNK={chunk}")
+def push(box: Box, chunk: int, *words: str) -> None:
+    done = box.wikidata("push", "--chunk", str(chunk), *words)
     assert done.returncode == 0, done.stderr
 
 
 @needs_readers
+@pytest.mark.instant
 @pytest.mark.parametrize("layout", ["files", "packed"])
-def test_every_reader_finds_what_was_pushed(tmp_path: Path, hub: RunningHub, layout: str) -> None:
-    write_sample(tmp_path / "box", chunks={3: 2, 30: 1}, keys=5, rows=3, split_keys={"en"})
-    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": layout})
+def test_every_reader_finds_what_was_pushed(tmp_path: Path, new_box: NewBox, hub: RunningHub, layout: str) -> None:
+    box = new_box(chunks={3: 2, 30: 1}, keys=5, rows=3, split_keys={"en"})
+    box.settings["LAYOUT"] = layout
     push(box, 3)
     few = {table: ("enwiki", "nowiki") if table is Table.LINKS else ("en", "no") for table in Table}
     assert_read(box, hub, [3], few, tmp_path / "home")
@@ -104,11 +105,17 @@ def test_every_reader_finds_what_was_pushed(tmp_path: Path, hub: RunningHub, lay
 @pytest.mark.slow
 @needs_readers
 @needs_real_entities
-def test_every_reader_finds_the_real_entities_before_and_after_a_second_chunk(tmp_path: Path, hub: RunningHub) -> None:
-    write_sample(tmp_path / "box", chunks={3: 2, 30: 1}, entities=REAL_ENTITIES)
-    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"LAYOUT": "packed"})
-    push(box, 3)
+def test_every_reader_finds_the_real_entities_before_and_after_a_second_chunk(
+    tmp_path: Path, new_box: NewBox, hub: RunningHub
+) -> None:
+    """Of labels, whose keys are languages as in three other tables, and links, whose keys are sites."""
+    box = new_box(chunks={3: 2, 30: 1}, entities=REAL_ENTITIES)
+    box.settings["LAYOUT"] = "packed"
+    push(box, 3, "--table", "labels")  # hundreds of files, so the CLI is given four workers
     few = {Table.LABELS: ("en", "no")}
     assert_read(box, hub, [3], few, tmp_path / "home", [Table.LABELS])
-    push(box, 30)
-    assert_read(box, hub, [3, 30], few, tmp_path / "new-home")
+    box.instant = True
+    push(box, 3, "--table", "links")
+    push(box, 30, "--table", "labels")
+    push(box, 30, "--table", "links")
+    assert_read(box, hub, [3, 30], few, tmp_path / "new-home", [Table.LABELS, Table.LINKS])

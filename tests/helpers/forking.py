@@ -150,7 +150,7 @@ class Forks:
 
     def _popen(self, command: Sequence[str], **_: object) -> Fork:
         """Stands for subprocess.Popen where that starts `python -m localhub` with pipes."""
-        _, _, program, *words = command
+        program, words = command[2], command[3:]
         (its_stdin, stdin), (stdout, its_stdout) = os.pipe(), os.pipe()
         job = {"environment": dict(os.environ), "folder": str(_ROOT)}
         report = self._start(program, words, job, its_stdin, its_stdout, 2)
@@ -158,7 +158,7 @@ class Forks:
         os.close(its_stdout)
         return Fork(report, open(stdin, "w"), open(stdout))
 
-    def _start(self, program: str, words: Sequence[str], job: Mapping[str, Any], *descriptors: int) -> int:
+    def _start(self, program: str, words: Sequence[str], job: Mapping[str, object], *descriptors: int) -> int:
         report, its_report = os.pipe()
         message = json.dumps({"program": program, "words": words, **job}).encode()
         socket.send_fds(self.control, [message], [its_report, *descriptors])
