@@ -18,8 +18,8 @@ REHEARSAL_FLAGS ?=
 PYTEST_FLAGS ?= -n 3
 # What make test-matrix and test-hfd upload with; also library.
 UPLOADERS ?= huggingface-cli hf1 hf
-# The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
-#   HF_ENDPOINT, HF_TOKEN, HF_HOME
+# The token, and where the stored login lies; read by the Hub's own tools.
+#   HF_TOKEN, HF_HOME
 
 VENV := .venv
 HF := .venv-hf

@@ -173,6 +173,13 @@ def _user(name: str, value: str) -> str:
     return value
 
 
+def _endpoint(name: str, value: str) -> str:
+    address = value.strip().rstrip("/")
+    if address and not re.fullmatch(r"https?://[^\s/]\S*", address):
+        raise UsageError(f"{name}={value}: must be an address such as https://huggingface.co")
+    return address
+
+
 def _layout(name: str, value: str) -> Layout:
     if value not in list(Layout):
         raise UsageError(f"{name}={value}: must be one of {', '.join(Layout)}")
@@ -218,6 +225,7 @@ class Settings:
         "STAGING_DIR", "staging", "where files are packed and laid out for the upload; emptied afterwards", _folder
     )
     log_dir: Path = _setting("LOG_DIR", "logs", "the upload CLI's output, a file for each run", _folder)
+    hf_endpoint: str = _setting("HF_ENDPOINT", "", "the Hub; unset: the public one", _endpoint)
     layout: Layout = _setting(
         "LAYOUT", "auto", "files: as they are; packed: one per chunk and key; auto: as the repo has it, or as it fits",
         _layout,

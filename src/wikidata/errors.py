@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Trying again would not help: stop now and say so."""
     QUOTA = "quota"
     """A quota is used up: stop, and try again when it is filled."""
+    STORAGE = "storage"
+    """The account may not store more: every table and chunk of it meets the same."""
     TRANSIENT = "transient"
     """It may work later, or may have worked after all: look at the Hub, back off, retry."""
 
@@ -86,6 +88,10 @@ class HubUnavailableError(HubError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class StorageRefusedError(HubError):
+    """The account may not store more; a person has to ask for it."""
+
+
 class QuotaError(HubUnavailableError):
     """A request or commit quota is used up."""
 
@@ -144,6 +150,8 @@ def hub_error(kind: Kind, message: str, retry_after_seconds: float | None = None
     """A failed request as an exception."""
     if kind is Kind.PERMANENT:
         return HubRefusedError(message)
+    if kind is Kind.STORAGE:
+        return StorageRefusedError(message)
     return (QuotaError if kind is Kind.QUOTA else HubUnavailableError)(message, retry_after_seconds)
 
 
@@ -151,7 +159,7 @@ def upload_error(
     kind: Kind, table: str, message: str, tail: Sequence[str], retry_after_seconds: float | None
 ) -> PushError:
     """A failed run of the upload CLI as an exception."""
-    if kind is Kind.QUOTA:
+    if kind in (Kind.QUOTA, Kind.STORAGE):
         return hub_error(kind, message, retry_after_seconds)
     return (UploadFailedError if kind is Kind.PERMANENT else UploadUnfinishedError)(table, message, tail)
 

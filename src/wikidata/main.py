@@ -4,6 +4,7 @@ A command is imported when it runs: the watcher, of which five start at once, ne
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,9 @@ class TerminatedError(KeyboardInterrupt):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. The only place that decides it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the user's encoding lacks must not end a push
     options = _parser().parse_args(arguments)
     if options.command == "watch":
         return watch.run(options)

@@ -11,6 +11,7 @@ a rerun uploads only what is missing, and a crash at any point costs time and no
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,13 +21,13 @@ from wikidata.card.publish import publish_card
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.layout import check_upload
 from wikidata.dataset.survey import changed_files
-from wikidata.errors import NotArrivedError, PushError, upload_error
+from wikidata.errors import Kind, NotArrivedError, PushError, upload_error
 from wikidata.hub.client import Snapshot, lacking
 from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
 from wikidata.records.columns import record_columns
 from wikidata.records.lock import hold
 from wikidata.records.manifest import write_manifest
-from wikidata.records.quota import check_not_before, remember_quota
+from wikidata.records.not_before import check_not_before, forget_refusal, record_refusal
 from wikidata.records.receipt import Receipt, is_recorded, is_vouched_for, remove_receipt, write_receipt
 from wikidata.report.listener import Listener
 from wikidata.session import Session
@@ -77,8 +78,9 @@ def push(session: Session, state: pl.DataFrame, chunk: int, *, if_due: bool = Fa
             session.check_rights()
             receipts = session.for_each_table(lambda table: _push_table(session, whole, table))
         except PushError as error:
-            remember_quota(settings.manifest_dir, error)
+            record_refusal(settings.manifest_dir, error)
             raise
+        forget_refusal(settings.manifest_dir)
         all_repos = target_repos(settings.hf_user) | session.repos
         if all(is_recorded(settings.manifest_dir, chunk, table, repo_id) for table, repo_id in all_repos.items()):
             raise_to_push(settings.state_dir, chunk)
@@ -123,20 +125,23 @@ def _deliver(session: Session, plan: Plan) -> Snapshot:
         session.listener.warn(plan.manifest.table, warning)
     if plan.snapshot.revision is None:
         session.hub.create(plan.repo_id, session.settings.private)
-    missing, explained = plan.missing, False
+    missing, explained, died_with = plan.missing, False, ""
 
     def deliver_once() -> Snapshot:
-        nonlocal missing, explained
+        nonlocal missing, explained, died_with
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
         outcome = _upload(session, plan, missing, uploader, log)
         snapshot = session.hub.look_up(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
-        missing = lacking(plan.manifest, snapshot.files)
-        if missing.height:
-            if is_unexplained(outcome.message) and not explained:
-                path, explained = missing["path"][-1], True  # of the first ones the content may be there already
-                session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
-            raise _undelivered(plan, missing, outcome, log)
-        return snapshot
+        lacked, missing = missing.height, lacking(plan.manifest, snapshot.files)
+        if missing.height == 0:
+            return snapshot
+        if is_unexplained(outcome.message) and not explained:
+            path, explained = missing["path"][-1], True  # of the first ones the content may be there already
+            session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
+        if outcome.died and outcome.message == died_with and missing.height == lacked:
+            outcome = replace(outcome, kind=Kind.PERMANENT)  # twice the same way, and nothing has advanced
+        died_with = outcome.message if outcome.died else ""
+        raise _undelivered(plan, missing, outcome, log)
 
     return session.retry(deliver_once)
 

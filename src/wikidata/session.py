@@ -8,6 +8,7 @@ from typing import TypeVar
 from wikidata.config import Settings, Table, check_repo_id
 from wikidata.errors import HubRefusedError, PushError, TablesFailedError
 from wikidata.hub.client import LONGEST_ANSWER_SECONDS, Hub
+from wikidata.hub.identity import Identity
 from wikidata.hub.transport import confined
 from wikidata.report.listener import Listener
 from wikidata.retry import RetryPolicy
@@ -26,6 +27,8 @@ class Session:
         self.retry = RetryPolicy(settings, listener.note)
         self.hub = Hub(self.retry)
         self._confinement = confined(min(LONGEST_ANSWER_SECONDS, settings.stall_minutes * 60))
+        self._identity: Identity | None = None
+        self._is_identified = False
         self.disk = Lock()
         """Held while a table is read from the disk: one after the other is faster than five at once."""
 
@@ -37,10 +40,13 @@ class Session:
         self._confinement.__exit__(None, None, None)
 
     def check_rights(self) -> None:
-        """Raise HubRefusedError where there is no token, or one that may not write to all of the repos."""
-        identity = self.hub.identify()
+        """Raise HubRefusedError if there is no token, or one that may not write to all of the repos; asks once a session."""
+        if not self._is_identified:
+            self._identity, self._is_identified = self.hub.identify(), True
+        if self._identity is None:
+            return
         for table, repo_id in self.repos.items():
-            if refusal := identity.refusal(repo_id):
+            if refusal := self._identity.refusal(repo_id):
                 raise HubRefusedError(f"{table}: {refusal}")
 
     def for_each_table(self, work: Callable[[Table], Result]) -> dict[Table, Result]:

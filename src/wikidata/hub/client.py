@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 
 from wikidata.config import Layout
-from wikidata.errors import HubRefusedError, ProgramError
+from wikidata.errors import HubRefusedError, ProgramError, QuotaError, UsageError
 from wikidata.hub.identity import Identity, parse_identity
 from wikidata.hub.refusals import explain
 from wikidata.hub.versions import SUPPORTED, installed_version
@@ -41,6 +41,9 @@ _FILES_TO_TRY = 1_000
 """Where to look for a file that tells the layout: the entries that one answer brings, in few folders."""
 
 _UNKNOWN_ADDRESS = {404, 405, 501}
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_TRUE = {"1", "ON", "YES", "TRUE"}
+"""As huggingface_hub reads them (`constants.py`)."""
 
 Answer = TypeVar("Answer")
 Entry = TypeVar("Entry", RepoFile, RepoFolder)
@@ -78,19 +81,31 @@ class Hub:
     answering after all the tries that `patience` allows.
     """
 
-    def __init__(self, patience: RetryPolicy) -> None:
-        self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="wikidata-push")
-        self._retry = patience
+    def __init__(self, retry: RetryPolicy) -> None:
+        if offline := [name for name in _OFFLINE if os.environ.get(name, "").upper() in _TRUE]:
+            raise UsageError(f"{offline[0]}={os.environ[offline[0]]} forbids all questions to the Hub: unset it")
         self.token = _stored_token()
+        self._api = HfApi(retry.settings.hf_endpoint or None, token=self.token, library_name="wikidata-push")
+        self._retry = retry
 
-    def identify(self) -> Identity:
-        """Who the token belongs to and where it may write."""
+    def identify(self) -> Identity | None:
+        """Who the token belongs to and where it may write; None if the Hub will not say that now.
+
+        This question is rationed more strictly than all others, so a 429 is not asked again.
+        """
         if not self.token:
             raise HubRefusedError(
                 "there is no Hugging Face token: set HF_TOKEN, or log in once with "
                 f"{Path('.venv/bin/hf')} auth login, using a token with write access"
             )
-        return parse_identity(self._ask("whoami", self._api.whoami))
+
+        def ask() -> Identity | None:
+            try:
+                return parse_identity(self._once("whoami", self._api.whoami))
+            except QuotaError:
+                return None
+
+        return self._retry(ask)
 
     def overview(self, repo_id: str) -> Overview:
         """What kind of repo this is. Costs 3 requests, and 1 more for every 1,000 keys, however many files it has."""

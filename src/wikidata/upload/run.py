@@ -29,6 +29,9 @@ from wikidata.upload.watcher import Outcome
 FILES_OF_ONE_WORKER = 100
 # What an outer make passes on to the makes it starts: ours is none of them, and stands on its own.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
+_HARMFUL = ("HF_HUB_ENABLE_HF_TRANSFER", "HF_HUB_DISABLE_IMPLICIT_TOKEN")
+"""Variables of the Hub's tools that are not passed on: the first makes a CLI fail if a package is missing, the second
+keeps it from sending the token that we give it."""
 _XET = {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2"}
 """What hf_xet is told unless the user says otherwise. By itself it repeats a request 5 times, in silence and for up to
 12 minutes, longer than a stall may take; with 2 it is half a minute at most, and then it says what the Hub answered."""
@@ -161,7 +164,7 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
 
 
 def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[str, str]:
-    environment = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in (*_MAKE_VARIABLES, *_HARMFUL)}
     environment = {**_XET, **environment, **upload.uploader.generation.ENVIRONMENT}
     environment |= {
         "UPLOADER": upload.uploader.program,
@@ -180,8 +183,12 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
         "WIKIDATA": sys.executable,
         "PATH": search_path(),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",  # 0.36 prints signs that other encodings lack, and dies of it
+        "PYTHONIOENCODING": "utf-8",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     if token:
         environment["HF_TOKEN"] = token
+    if settings.hf_endpoint:
+        environment["HF_ENDPOINT"] = settings.hf_endpoint
     return environment

@@ -56,7 +56,7 @@ class Outcome:
     """How a run of the CLI ended.
 
     `kind` is None where it ended by itself with exit code 0; `message` is one line; `tail` has the last lines of its
-    output. Whether the files have arrived is for the Hub to say.
+    output; `died` tells that it ended by itself without naming an error. Whether the files have arrived is for the Hub to say.
     """
 
     kind: Kind | None
@@ -64,6 +64,7 @@ class Outcome:
     exit_code: int | None
     retry_after_seconds: float | None = None
     tail: tuple[str, ...] = ()
+    died: bool = False
 
 
 class EndedError(Exception):
@@ -135,7 +136,8 @@ class _Run:
             self.show(self.meter.measure())
             return Outcome(None, "", 0, tail=tail)
         if failure is None:
-            failure = Failure(Kind.TRANSIENT, f"the upload CLI ended with exit code {exit_code}: {_last(tail)}")
+            message = f"the upload CLI ended with exit code {exit_code}: {_last(tail)}"
+            return Outcome(Kind.TRANSIENT, message, exit_code, tail=tail, died=True)
         return Outcome(failure.kind, failure.message, exit_code, failure.retry_after_seconds, tail)
 
     def _follow(self) -> Failure | None:
