@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from localhub.faults import Fault
 from localhub.testing import RunningHub
 from wikidata.config import Layout, Settings, Table
-from wikidata.errors import HubUnavailableError
+from wikidata.errors import HubRefusedError, HubUnavailableError
 from wikidata.hub.client import Hub, RemoteFile, lacking
 from wikidata.records.manifest import SCHEMA, Manifest
 from wikidata.report.listener import Listener
@@ -118,6 +119,17 @@ def test_the_files_of_a_chunk_are_found_in_both_layouts_and_those_of_no_other(hu
         hub.replace_file(REPO, path, CONTENT)
     assert client.files_of_chunk(REPO, client.head(REPO), 3) == of_chunk_3
     assert client.files_of_chunk(REPO, None, 3) == []
+
+
+def test_a_404_without_a_code_means_the_repo_or_the_file_that_was_asked_for(hub: RunningHub, client: Hub) -> None:
+    client.create(REPO, private=False)
+    revision = client.head(REPO) or "none"
+    hub.set_faults(*(Fault(endpoint, status=404, times=None, code="") for endpoint in ("info", "resolve")))
+    assert client.head(REPO) is None
+    assert client.read_text(REPO, revision, "README.md") is None
+    hub.set_faults(Fault("resolve", status=404, times=None, code="RepoNotFound"))
+    with pytest.raises(HubRefusedError, match="no such repo"):
+        client.read_text(REPO, revision, "README.md")
 
 
 def test_nobody_there_is_told_with_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

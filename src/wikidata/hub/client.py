@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -122,7 +122,7 @@ class Hub:
     def head(self, repo_id: str) -> str | None:
         """The newest revision of the dataset repo; None where there is no such repo."""
         try:
-            return self._ask(repo_id, lambda: self._api.dataset_info(repo_id, expand=["sha"]).sha)
+            return self._ask(repo_id, lambda: self._head(repo_id))
         except _NoSuchRepoError:
             return None
 
@@ -199,6 +199,10 @@ class Hub:
             hf_raise_for_status(answer)
         except EntryNotFoundError:
             return None
+        except HfHubHTTPError as error:
+            if _is_bare(error, {404}):
+                return None
+            raise
         return answer.content.decode(errors="replace")
 
     def send_content(self, repo_id: str, path: str, local: Path) -> None:
@@ -206,11 +210,19 @@ class Hub:
         addition = CommitOperationAdd(path, local)
         self._once(repo_id, lambda: self._api.preupload_lfs_files(repo_id, [addition], repo_type="dataset"))
 
+    def _head(self, repo_id: str) -> str | None:
+        try:
+            return self._api.dataset_info(repo_id, expand=["sha"]).sha
+        except HfHubHTTPError as error:
+            if _is_bare(error, {404}):
+                raise _NoSuchRepoError(f"{repo_id}: no such repo") from error
+            raise
+
     def _paths_info(self, repo_id: str, revision: str | None, paths: list[str]) -> dict[str, RemoteFile]:
         try:
             answer = self._api.get_paths_info(repo_id, paths, revision=revision, repo_type="dataset")
         except HfHubHTTPError as error:
-            if type(error) is HfHubHTTPError and error.response.status_code in _UNKNOWN_ADDRESS:
+            if _is_bare(error, _UNKNOWN_ADDRESS):
                 raise _NoSuchQuestionError(f"{repo_id}: this Hub has no paths-info") from error
             raise
         return {file.path: _remote(file) for file in answer if isinstance(file, RepoFile)}
@@ -259,6 +271,14 @@ class _NoSuchRepoError(HubRefusedError):
 
 class _NoSuchQuestionError(HubRefusedError):
     """This server does not know the address of the question."""
+
+
+def _is_bare(error: HfHubHTTPError, statuses: Set[int]) -> bool:
+    """Whether an answer has one of `statuses`, and not the `X-Error-Code` by which the Hub says what was not found.
+
+    Other servers of its API (hfd) send none, and huggingface_hub raises no special error then.
+    """
+    return type(error) is HfHubHTTPError and error.response.status_code in statuses
 
 
 def _remote(file: RepoFile) -> RemoteFile:
