@@ -44,7 +44,7 @@ endif
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
+.PHONY: help setup demo push status verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
 .PHONY: upload-large-folder upload-folder upload-by-library
 .SILENT:
 MAKEFLAGS += --no-print-directory
@@ -62,8 +62,11 @@ push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete a
 status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
 	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)
 
-verify: $(VENV)/runtime ## compare the Hub with the manifests of CHUNK, or of every pushed chunk; change nothing
+verify: $(VENV)/runtime ## compare the repos, or the copy in FOLDER, with their manifests; DEEP=1 reads files; change nothing
 	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)
+
+sync: $(VENV)/runtime ## make the manifests on this box those of the repos; what a new box runs first
+	"$$WIKIDATA" -m wikidata sync $(ONLY_TABLE)
 
 prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer produced; YES=1 deletes them
 	"$$WIKIDATA" -m wikidata prune $(ONLY_CHUNK) $(ONLY_TABLE)

@@ -115,6 +115,14 @@ class Layout(StrEnum):
     """One file per chunk and key: `language=en/chunk_3.parquet`."""
 
 
+class Deep(StrEnum):
+    """How much of the content `make verify` downloads and reads."""
+
+    NONE = ""
+    SAMPLE = "1"
+    ALL = "all"
+
+
 def target_repos(hf_user: str) -> dict[Table, str]:
     """The repo id of every table, such as `permutans/wikidata-labels`."""
     return {table: REPO_TARGET.format(hf_user=hf_user, tbl=table) for table in Table}
@@ -186,6 +194,16 @@ def _layout(name: str, value: str) -> Layout:
     return Layout(value)
 
 
+def _deep(name: str, value: str) -> Deep:
+    if value not in list(Deep):
+        raise UsageError(f"{name}={value}: must be 1 or all")
+    return Deep(value)
+
+
+def _folder_or_none(_name: str, value: str) -> Path | None:
+    return Path(value).absolute() if value else None
+
+
 def _count(name: str, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) < 1:
         raise UsageError(f"{name}={value}: must be a whole number from 1 to 9999")
@@ -215,6 +233,10 @@ class Settings:
     dry_run: bool = _setting("DRY_RUN", "", "1: tell what would be uploaded, and change nothing", _flag)
     quiet: bool = _setting("QUIET", "", "1: print nothing if all goes well, for cron", _flag)
     yes: bool = _setting("YES", "", "1: make prune deletes what it lists", _flag)
+    deep: Deep = _setting("DEEP", "", "make verify reads files: 1: a sample of each repo; all: every one", _deep)
+    folder: Path | None = _setting(
+        "FOLDER", "", "make verify compares this downloaded copy of a repo with its manifests", _folder_or_none
+    )
     hf_user: str = _setting("HF_USER", HF_USER, "the user or organization that owns the repos", _user)
     private: bool = _setting("PRIVATE", "", "1: repos that have to be created are private", _flag)
     state_dir: Path = _setting("STATE_DIR", "state", "state files of the pipeline", _folder)

@@ -71,7 +71,9 @@ class StagingError(PushError):
 
 
 class HubError(PushError):
-    """The Hub did not do what it was asked to do."""
+    """The Hub did not do what it was asked to do; `status` is that of its answer, if it gave one."""
+
+    status: int | None = None
 
 
 class HubRefusedError(HubError):
@@ -86,6 +88,14 @@ class HubUnavailableError(HubError):
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class CardRefusedError(HubRefusedError):
+    """The Hub does not take the metadata of a dataset card."""
+
+
+class ConflictError(HubUnavailableError):
+    """Somebody else has committed since."""
 
 
 class StorageRefusedError(HubError):

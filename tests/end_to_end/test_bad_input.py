@@ -26,7 +26,8 @@ from tests.helpers.dying import InstantUpload
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.survey import survey
 from wikidata.errors import ManifestError, PushError
-from wikidata.hub.client import Overview, RemoteFile, Snapshot
+from wikidata.hub.client import Overview
+from wikidata.hub.files import RemoteFile, Snapshot
 from wikidata.main import main
 from wikidata.push import push
 from wikidata.records.manifest import SCHEMA
@@ -463,8 +464,23 @@ class FakeHub:
         assert not private
         self.repos.setdefault(repo_id, {})
 
-    def change_text(self, *_: object) -> None:
-        """The dataset card, which has tests of its own."""
+    def layout_of(self, repo_id: str, overview: Overview) -> None:
+        assert overview.revision is None or repo_id in self.repos
+
+    def files(self, repo_id: str, revision: str, folder: str = "") -> dict[str, RemoteFile]:
+        assert revision
+        files = {path: what for path, what in self.repos[repo_id].items() if path.startswith(folder)}
+        return {path: RemoteFile(len(what), sha256(what), "") for path, what in files.items()}
+
+    def read(self, repo_id: str, revision: str, path: str) -> None:
+        """No dataset card yet."""
+        assert (revision, path) == (self.head(repo_id), "README.md")
+
+    def commit(self, repo_id: str, parent: str, message: str, additions: dict[str, bytes]) -> None:
+        """The manifest and the dataset card, which have tests of their own."""
+        assert parent == self.head(repo_id)
+        assert message.startswith("Record chunk 3 of ")
+        assert set(additions) == {"README.md", "manifests/chunk_3.csv", "manifests/columns.json"}
 
     def upload(self, job: Upload, *_: object) -> Outcome:
         """Stands for `upload.run`: takes everything below the staging folder, as the CLI does."""

@@ -129,6 +129,17 @@ def find(folder: Path, chunk: int, parts: int, table: Table) -> list[Found]:
     return sorted(found)
 
 
+def content_of(file: Path) -> tuple[str, int]:
+    """The sha256 of a Parquet file as hex, and its rows. Raises ManifestError if it is not one."""
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return digest, FooterReader()(str(file)).rows
+    except (pa.ArrowException, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ManifestError(f"it cannot be read as Parquet: {reason}") from error
+
+
 def _scan(folder: "Path | os.DirEntry[str]") -> Iterator["os.DirEntry[str]"]:
     with os.scandir(folder) as entries:
         yield from entries

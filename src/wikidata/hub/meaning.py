@@ -1,7 +1,7 @@
 """What an answer of the Hub means, whether the library met it or the upload CLI: which errors are worth a retry.
 
 The one place that decides it. Sources: the Hub's documents, its maintainers' words, issue threads of huggingface_hub
-where a number is named, and its source (`utils/_http.py`). The standard library alone is imported here, for the watcher.
+where a number is named, and its source (`utils/_http.py`). Only the standard library is imported, for the watcher.
 """
 
 import re

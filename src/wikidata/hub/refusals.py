@@ -18,7 +18,9 @@ def explain(subject: str, error: Exception) -> HubError:
     kind = kind_of(response.status_code, words)
     if kind is Kind.PERMANENT and response.status_code in {401, 403}:
         message += ": check HF_TOKEN"
-    return hub_error(kind, message, retry_after_of_headers(response.headers) or retry_after_of_words(words))
+    refusal = hub_error(kind, message, retry_after_of_headers(response.headers) or retry_after_of_words(words))
+    refusal.status = response.status_code
+    return refusal
 
 
 def _words(response: Any) -> str:

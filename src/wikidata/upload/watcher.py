@@ -55,8 +55,8 @@ class Limits:
 class Outcome:
     """How a run of the CLI ended.
 
-    `kind` is None where it ended by itself with exit code 0; `message` is one line; `tail` has the last lines of its
-    output; `died` tells that it ended by itself without naming an error. Whether the files have arrived is for the Hub to say.
+    `kind` is None if it ended by itself with exit code 0; `message` is one line; `tail` has its last lines of output;
+    `died` tells that it ended by itself without naming an error. Whether the files have arrived is for the Hub to say.
     """
 
     kind: Kind | None
