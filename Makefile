@@ -40,7 +40,7 @@ ifneq ($(call without,$(LETTERS),$(value TABLE)),)
 $(error TABLE=$(value TABLE) is not a table: give one, such as TABLE=labels)
 endif
 
-# The newest CLI is no part of our own environment, which has the last one with huggingface-cli.
+# The newest CLI is not part of our own environment, which has the last one with huggingface-cli.
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
@@ -125,7 +125,7 @@ WITH_UPLOADERS = $(foreach each,$(UPLOADERS),--uploader=$(each))
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
 
-# An environment does not survive being moved: one whose stamp names another folder is made anew.
+# An environment does not survive being moved: one whose stamp names another folder is recreated.
 elsewhere = $(if $(subst :$(CURDIR):,,:$(file <$(1)):),$(1))
 .PHONY: $(foreach stamp,$(VENV)/place $(HF)/ready $(HF1)/ready $(READERS)/ready,$(call elsewhere,$(stamp)))
 

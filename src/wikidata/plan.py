@@ -64,20 +64,20 @@ def pushable_chunk(state: pl.DataFrame, number: int) -> Chunk:
     return Chunk(number, parts, scale_of(state))
 
 
-def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = True) -> Plan:
+def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = True) -> Plan:
     """Survey the partition files, settle the layout, pack what has to be packed, and compare with the Hub.
 
     With `write` False nothing is packed: what would have to be is missing, with the size of its partition files.
     """
     settings, repo_id = session.settings, session.repos[table]
     with session.disk:
-        partitions = survey(chunk.number, chunk.parts, table, settings.output_dir, settings.audit_dir)
+        partitions = survey(whole.number, whole.parts, table, settings.output_dir, settings.audit_dir)
     overview = session.hub.overview(repo_id)
-    records = _synced(session, chunk, table, overview, write)
+    records = _synced(session, whole, table, overview, write)
     folders = sorted({*overview.key_folders, *records.folders})
     there = records.layout or session.hub.layout_of(repo_id, overview)
-    layout = _settle(session, chunk, partitions, there)
-    before = records.manifests.get(chunk.number) or find_manifest(settings.manifest_dir, chunk.number, table)
+    layout = _settle(session, whole, partitions, there)
+    before = records.manifests.get(whole.number) or find_manifest(settings.manifest_dir, whole.number, table)
     published = (records.columns.schema, records.columns.source) if records.columns and there else None
     if layout is Layout.PACKED:
         schema = unify(partitions, published)
@@ -86,12 +86,12 @@ def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = Tru
     else:
         schema = require_one(partitions, published)
         bundles, produced = [], partitions.files["path"].to_list()
-    orphans = _possible_orphans(layout, chunk, produced, folders, before)
+    orphans = _possible_orphans(layout, whole, produced, folders, before)
     snapshot = session.hub.look_up(repo_id, overview.revision, produced + orphans)
     if layout is Layout.PACKED:
         manifest = _packed(session, partitions, schema, bundles, _known(bundles, before, snapshot.files), write)
     else:
-        manifest = Manifest(chunk.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
+        manifest = Manifest(whole.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
     missing = lacking(manifest, snapshot.files)
     return Plan(repo_id, layout, partitions, schema, manifest, records, folders, orphans, snapshot, missing)
 
@@ -104,10 +104,10 @@ def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
     return sorted(packed_path(partitions.table, key, partitions.chunk) for key in keys)
 
 
-def _synced(session: Session, chunk: Chunk, table: Table, overview: Overview, write: bool) -> Records:
+def _synced(session: Session, whole: Chunk, table: Table, overview: Overview, write: bool) -> Records:
     """What the repo records, and what was found of it said."""
     repo_id = session.repos[table]
-    records = sync(session, table, repo_id, overview.revision, pending=chunk.number, keep=write)
+    records = sync(session, table, repo_id, overview.revision, pending=whole.number, keep=write)
     session.listener.fetched(table, records.fetched)
     for number in records.withdrawn:
         warning = (
@@ -115,16 +115,16 @@ def _synced(session: Session, chunk: Chunk, table: Table, overview: Overview, wr
         )
         session.warn(table, warning, f"{repo_id}: chunk {number} withdrawn", DAY_SECONDS)
     for number, damage in records.damaged.items():
-        if number != chunk.number:
+        if number != whole.number:
             warning = f"{repo_id}: {damage}: make push CHUNK={number} TABLE={table} rewrites it"
             session.warn(table, warning, f"{repo_id}: chunk {number} damaged", DAY_SECONDS)
     return records
 
 
-def _settle(session: Session, chunk: Chunk, partitions: Partitions, there: Layout | None) -> Layout:
+def _settle(session: Session, whole: Chunk, partitions: Partitions, there: Layout | None) -> Layout:
     repo_id = session.repos[partitions.table]
-    sizes = layouts.extents(partitions, chunk.scale)
-    layout, why = layouts.settle(session.settings.layout, there, sizes, chunk.scale, repo_id)
+    sizes = layouts.extents(partitions, whole.scale)
+    layout, why = layouts.settle(session.settings.layout, there, sizes, whole.scale, repo_id)
     if why:
         session.listener.settled(partitions.table, why)
     for subject, warning in layouts.check_limits(layout, sizes[layout], partitions, repo_id).items():
@@ -172,9 +172,9 @@ def _known(
 
 
 def _possible_orphans(
-    layout: Layout, chunk: Chunk, produced: list[str], folders: Sequence[str], before: Manifest | None
+    layout: Layout, whole: Chunk, produced: list[str], folders: Sequence[str], before: Manifest | None
 ) -> list[str]:
     """Paths that the Hub must not have: likely ones, and what an earlier manifest had."""
-    likely = layouts.possible_orphans(layout, chunk.number, chunk.parts, produced, folders)
+    likely = layouts.possible_orphans(layout, whole.number, whole.parts, produced, folders)
     recorded = before.files["path"].to_list() if before else []
     return sorted({*likely, *recorded} - set(produced))

@@ -21,7 +21,7 @@ from wikidata.sync import Records, sync
 
 CARD = "README.md"
 _CONFLICTS_WITHOUT_COMMIT = 2
-"""Some tokens meet 412 at every commit that names its parent (#7777 of datasets): so often it is no race."""
+"""Some tokens meet 412 at every commit that names its parent (#7777 of datasets): so often it is not a race."""
 
 
 def publish(session: Session, plan: Plan, scale: Scale) -> None:

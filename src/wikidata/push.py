@@ -122,18 +122,18 @@ def _is_confirmed_in_all(session: Session, chunk: int) -> bool:
     return all(map(has_receipt, others))
 
 
-def _push_table(session: Session, chunk: Chunk, table: Table) -> Receipt:
+def _push_table(session: Session, whole: Chunk, table: Table) -> Receipt:
     try:
-        plan = make_plan(session, chunk, table)
+        plan = make_plan(session, whole, table)
         _record(session, plan)
         snapshot = _deliver(session, plan) if plan.missing.height else plan.snapshot
         _confirm(plan, snapshot)
-        publish(session, plan, chunk.scale)
+        publish(session, plan, whole.scale)
         receipt = _write_receipt(session, plan, snapshot)
         session.listener.confirmed(plan.manifest, receipt, plan.missing)
         return receipt
     finally:
-        staging.clear(staging.packed_folder(session.settings.staging_dir, chunk.number, table))
+        staging.clear(staging.packed_folder(session.settings.staging_dir, whole.number, table))
 
 
 def _record(session: Session, plan: Plan) -> None:

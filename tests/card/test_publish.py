@@ -87,12 +87,12 @@ def test_a_damaged_card_is_left_alone_and_the_data_counts(box: Box, hub: Running
     hub.replace_file(REPO, "README.md", b"---\nlicense: [mit\n---\n# By hand\n")
     done = box.wikidata("push", "--chunk", "3")
     assert done.returncode == 0
-    assert f"labels: warning: the card of {REPO} is left as it is: its header is no YAML" in done.stderr
+    assert f"labels: warning: the card of {REPO} is left as it is: its header is not YAML" in done.stderr
     assert card_of(hub) == "---\nlicense: [mit\n---\n# By hand\n"
     assert box.steps(3) == {4}
     shown = box.wikidata("card", "--table", "labels")
     assert shown.returncode == 1
-    assert "cannot be parsed: its header is no YAML" in shown.stderr
+    assert "cannot be parsed: its header is not YAML" in shown.stderr
 
 
 def test_a_card_that_the_hub_refuses_is_a_warning(box: Box, hub: RunningHub) -> None:

@@ -53,7 +53,7 @@ def test_files_as_they_are_must_all_have_the_same_columns() -> None:
     assert require_one(partitions(), None) == pa.schema([])
     more = PLAIN.append(pa.field("unit", TEXT))
     assert (
-        "1.parquet has the column unit, unlike language=en/0.parquet: make one of them again, or use LAYOUT=packed"
+        "1.parquet has the column unit, unlike language=en/0.parquet: recreate one of them, or use LAYOUT=packed"
         in (refusal(require_one, PLAIN, more, published=None))
     )
     assert f"0.parquet has the column unit, unlike the files of chunk 3 in {REPO}" in refusal(require_one, more)
@@ -62,7 +62,7 @@ def test_files_as_they_are_must_all_have_the_same_columns() -> None:
     lacking = PLAIN.remove(1)
     assert (
         refusal(require_one, lacking, published=None)
-    ) == "labels: language=en/0.parquet lacks the column language: make it again, or use LAYOUT=packed"
+    ) == "labels: language=en/0.parquet lacks the column language: recreate it, or use LAYOUT=packed"
 
 
 def test_packing_takes_the_columns_of_what_is_published() -> None:

@@ -252,9 +252,9 @@ def without_part(root: Path, has_sidecar: bool) -> None:
 
 EN = f"language=en/{SECOND}.parquet"
 BAD_FILES: dict[str, tuple[Spoil, str]] = {
-    "no results": (lambda root: shutil.rmtree(root / "results"), "is no folder: is OUTPUT_DIR right?"),
-    "no table folder": (labels(shutil.rmtree), "is no folder: is OUTPUT_DIR right?"),
-    "the table folder is a file": (labels(file_instead), "is no folder"),
+    "no results": (lambda root: shutil.rmtree(root / "results"), "is not a folder: is OUTPUT_DIR right?"),
+    "no table folder": (labels(shutil.rmtree), "is not a folder: is OUTPUT_DIR right?"),
+    "the table folder is a file": (labels(file_instead), "is not a folder"),
     "an empty table folder": (labels(empty_folder), "is missing: the sidecar has 2 rows"),
     "a part without files": (lambda root: without_part(root, False), f"{SECOND}.parquet has no partition files and no"),
     "a part that its sidecar has": (lambda root: without_part(root, True), f"{EN} is missing: the sidecar has 2 rows"),
@@ -264,15 +264,18 @@ BAD_FILES: dict[str, tuple[Spoil, str]] = {
     "another sidecar": (sidecar(parquet(1, site="enwiki")), f"{SECOND}.parquet cannot be read"),
     "a sidecar that disagrees": (sidecar(sidecar_of({"en": 2, "mul": 9})), "has 2 rows, the sidecar says 9"),
     "a sidecar with fewer keys": (sidecar(sidecar_of({"en": 2})), "has 2 rows, the sidecar says 0"),
-    "zero bytes": (labels(lambda at: write(at / EN, b"")), f"{EN} is empty: make it again"),
-    "truncated": (labels(lambda at: write(at / EN, (at / EN).read_bytes()[:-1])), f"{EN} is no whole Parquet file"),
-    "no Parquet file": (labels(lambda at: write(at / EN, b"id,label\nQ42,Adams\n")), f"{EN} is no whole Parquet file"),
+    "zero bytes": (labels(lambda at: write(at / EN, b"")), f"{EN} is empty: recreate it"),
+    "truncated": (labels(lambda at: write(at / EN, (at / EN).read_bytes()[:-1])), f"{EN} is not a whole Parquet file"),
+    "no Parquet file": (
+        labels(lambda at: write(at / EN, b"id,label\nQ42,Adams\n")),
+        f"{EN} is not a whole Parquet file",
+    ),
     "a senseless footer": (labels(lambda at: write(at / EN, b"PAR1" * 10)), f"{EN} cannot be read as Parquet"),
     "a folder named like a file": (labels(lambda at: folder_instead(at / EN)), f"{EN} is no regular"),
-    "a pipe": (labels(lambda at: pipe_instead(at / EN)), f"{EN} is no regular file"),
-    "a link out of results": (labels(lambda at: link(at / EN, "/etc/passwd")), f"{EN} is no regular file"),
-    "a dangling link": (labels(lambda at: link(at / EN, "nowhere")), f"{EN} is no regular file"),
-    "a link to a good file": (labels(lambda at: link(at / EN, f"{FIRST}.parquet")), f"{EN} is no regular file"),
+    "a pipe": (labels(lambda at: pipe_instead(at / EN)), f"{EN} is not a regular file"),
+    "a link out of results": (labels(lambda at: link(at / EN, "/etc/passwd")), f"{EN} is not a regular file"),
+    "a dangling link": (labels(lambda at: link(at / EN, "nowhere")), f"{EN} is not a regular file"),
+    "a link to a good file": (labels(lambda at: link(at / EN, f"{FIRST}.parquet")), f"{EN} is not a regular file"),
     "a key folder that is a link": (
         labels(lambda at: (at / "language=xx").symlink_to(at / "language=en")),
         "its folder is a link",

@@ -147,7 +147,7 @@ def test_a_truncated_file_stops_its_table_and_not_the_others(box: Box, hub: Runn
     broken.write_bytes(content[:-4])
     done = box.make("push", "CHUNK=3")
     assert done.returncode == 2
-    assert f"aliases: {broken.parent.name}/{broken.name} is no whole Parquet file" in done.stderr
+    assert f"aliases: {broken.parent.name}/{broken.name} is not a whole Parquet file" in done.stderr
     assert_arrived(box, hub, 3, [table for table in Table if table is not Table.ALIASES])
     with pytest.raises(LookupError):
         hub.files(REPOS[Table.ALIASES])

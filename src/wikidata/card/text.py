@@ -70,7 +70,7 @@ def make_card(facts: CardFacts, before: str | None = None, *, with_languages: bo
 
 
 def default_key(facts: CardFacts) -> str | None:
-    """The key that is loaded where none is asked for: English where there is any, else the one with the most rows."""
+    """The key that is loaded if none is asked for: English if there is any, else the one with the most rows."""
     if facts.table.default_key in facts.keys:
         return facts.table.default_key
     return max(sorted(facts.keys), key=lambda key: facts.keys[key].rows, default=None)
@@ -156,11 +156,11 @@ def _without_generated_keys(header: str) -> str:
     try:
         node = yaml.compose(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # 5 times as fast
     except yaml.YAMLError as error:
-        raise CardError(f"its header is no YAML: {' '.join(str(error).split())[:200]}") from error
+        raise CardError(f"its header is not YAML: {' '.join(str(error).split())[:200]}") from error
     if node is None:
         return header
     if not isinstance(node, yaml.MappingNode) or node.flow_style:
-        raise CardError("its header is no list of keys and values")
+        raise CardError("its header is not a list of keys and values")
     lines = header.splitlines(keepends=True)
     starts = [key.start_mark.line for key, _ in node.value]
     ends = [*starts[1:], len(lines)]

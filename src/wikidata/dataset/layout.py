@@ -76,7 +76,7 @@ def extents(partitions: Partitions, scale: Scale) -> dict[Layout, Extent]:
 
 
 def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
-    """The layout of a repo that has none yet, and why: files, where the finished dataset stays within the limits."""
+    """The layout of a repo that has none yet, and why: files, if the finished dataset stays within the limits."""
     files, packed = sizes[Layout.FILES], sizes[Layout.PACKED]
     fits = files.files <= FILES_A_REPO and files.entries <= ENTRIES_A_FOLDER
     layout = Layout.FILES if fits else Layout.PACKED
@@ -91,9 +91,9 @@ def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
 def settle(
     wish: Layout, there: Layout | None, sizes: dict[Layout, Extent], scale: Scale, repo_id: str
 ) -> tuple[Layout, str]:
-    """The layout to push with, and why where that is news.
+    """The layout to push with, and why if that is news.
 
-    Raises LayoutError where the repo has the other: a repo never has both.
+    Raises LayoutError if the repo has the other: a repo never has both.
     """
     if there is None:
         return choose(sizes, scale) if wish is Layout.AUTO else (wish, "")
@@ -108,7 +108,7 @@ def settle(
 def check_limits(layout: Layout, size: Extent, partitions: Partitions, repo_id: str) -> dict[str, str]:
     """Warnings about recommendations of the Hub that would not be kept: what each is about, and a line.
 
-    Raises LayoutError where a hard limit would be broken.
+    Raises LayoutError if a hard limit would be broken.
     """
     if size.entries > ENTRIES_A_FOLDER:
         raise LayoutError(

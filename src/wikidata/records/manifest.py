@@ -4,7 +4,7 @@ A manifest is a CSV file, `manifests/chunk_3/labels.csv`, with one row per publi
 the repo, `language=en/chunk_3-00001-of-00064.parquet`), `size_bytes`, `sha256` (of the content, as hex), `rows`.
 Everything that a push uploads, looks for and proves is read from it.
 
-Where the files are packed, a fifth column `sources_sha256` tells what each was made from, in one figure; the partition
+If the files are packed, a fifth column `sources_sha256` tells what each was made from, in one digest; the partition
 files themselves stand beside it, in `labels.sources.csv`: `path` (the packed file), `source`, `size_bytes`, `sha256`,
 `rows`.
 """
@@ -74,7 +74,7 @@ def sources_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
 
 
 def file_digest(path: Path) -> str | None:
-    """The sha256 of a written manifest, as hex; None where there is none."""
+    """The sha256 of a written manifest, as hex; None if there is none."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:

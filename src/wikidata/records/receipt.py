@@ -41,7 +41,7 @@ def write_receipt(manifest_dir: Path, chunk: int, table: Table, receipt: Receipt
 
 
 def read_receipt(manifest_dir: Path, chunk: int, table: Table) -> Receipt | None:
-    """Read a receipt; None where there is none, or none that can be believed."""
+    """Read a receipt; None if there is none, or none that can be believed."""
     try:
         return Receipt(**json.loads(receipt_path(manifest_dir, chunk, table).read_bytes()))
     except (OSError, ValueError, TypeError):

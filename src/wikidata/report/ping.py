@@ -16,7 +16,7 @@ BODY_LIMIT_BYTES = 10_000
 
 
 class Ping:
-    """Pings `url`, or nobody where it is empty. A ping that fails is only worth a `warn`ing."""
+    """Pings `url`, or nobody if it is empty. A ping that fails is only worth a `warn`ing."""
 
     def __init__(self, url: str, warn: Callable[[str], None]) -> None:
         if url and not url.startswith(("http://", "https://")):

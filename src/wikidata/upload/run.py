@@ -55,7 +55,7 @@ class Upload:
 def workers_for(files: int) -> int:
     """How many workers upload so many files fastest, unless `WORKERS` says.
 
-    One never idles, where several sleep 10 s at the end; but each waits for every answer. 500 files at 150 ms a request
+    One never idles, whereas several sleep 10 s at the end; but each waits for every answer. 500 files at 150 ms a request
     took 269 s with one and 94 s with four, 50 files 31 s and 22 s; without latency one was 8 s faster.
     """
     return 1 if files <= FILES_OF_ONE_WORKER else 4
@@ -115,7 +115,7 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
 
 
 def end_all() -> None:
-    """End every upload of this process at once: each watcher sees its lifeline close and kills its CLI."""
+    """Terminate every upload of this process at once: each watcher sees its lifeline close and kills its CLI."""
     with _running_lock:
         for process in _running:
             _cut(process)
@@ -140,7 +140,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def _follow(process: "subprocess.Popen[str]", show: Callable[[Progress], None]) -> Outcome | None:
-    """Read the watcher's report; None where it ended without an outcome."""
+    """Read the watcher's report; None if it ended without one."""
     outcome = None
     assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
     for line in process.stdout:
@@ -175,7 +175,7 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
         "FOLDER": str(upload.folder),
         "HF_XET_CACHE": str(
             upload.folder.with_name("xet")
-        ),  # its memory is not trusted, its log goes where all is staged
+        ),  # its cache is not trusted, its log goes where all is staged
         "LOG": str(upload.log),
         "WORKERS": str(settings.workers or workers_for(upload.files)),
         "STALL_MINUTES": str(settings.stall_minutes),
