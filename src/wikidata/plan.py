@@ -77,7 +77,7 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
     folders = sorted({*overview.key_folders, *records.folders})
     there = records.layout or session.hub.layout_of(repo_id, overview)
     layout = _settle(session, whole, partitions, there)
-    before = records.manifests.get(whole.number) or find_manifest(settings.manifest_dir, whole.number, table)
+    before = [find_manifest(settings.manifest_dir, whole.number, table), records.manifests.get(whole.number)]
     published = (records.columns.schema, records.columns.source) if records.columns and there else None
     if layout is Layout.PACKED:
         schema = unify(partitions, published)
@@ -155,13 +155,12 @@ def _packed(
 
 
 def _known(
-    bundles: list[packing.Bundle], before: Manifest | None, there: Mapping[str, RemoteFile]
+    bundles: list[packing.Bundle], before: Sequence[Manifest | None], there: Mapping[str, RemoteFile]
 ) -> dict[str, packing.Packed]:
-    """The packed files that need not be made again: manifest and Hub have them, made from just these sources."""
-    if before is None or "sources_sha256" not in before.files.columns:
-        return {}
+    """The packed files that need not be made again: a manifest and the Hub have them, made from just these sources."""
     sources = {bundle.path: bundle.sources_sha256 for bundle in bundles}
-    rows = [packing.Packed(*row) for row in before.files.iter_rows()]
+    packed = [manifest.files for manifest in before if manifest and "sources_sha256" in manifest.files.columns]
+    rows = [packing.Packed(*row) for files in packed for row in files.iter_rows()]
     return {
         row.path: row
         for row in rows
@@ -172,9 +171,9 @@ def _known(
 
 
 def _possible_orphans(
-    layout: Layout, whole: Chunk, produced: list[str], folders: Sequence[str], before: Manifest | None
+    layout: Layout, whole: Chunk, produced: list[str], folders: Sequence[str], before: Sequence[Manifest | None]
 ) -> list[str]:
-    """Paths that the Hub must not have: likely ones, and what an earlier manifest had."""
+    """Paths that the Hub must not have: likely ones, and what earlier manifests had."""
     likely = layouts.possible_orphans(layout, whole.number, whole.parts, produced, folders)
-    recorded = before.files["path"].to_list() if before else []
+    recorded = [path for manifest in before if manifest for path in manifest.files["path"]]
     return sorted({*likely, *recorded} - set(produced))

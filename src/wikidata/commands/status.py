@@ -22,7 +22,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
     for row in summary.iter_rows(named=True):
         pushed = [t for t, repo_id in repos.items() if is_recorded(settings.manifest_dir, row["chunk"], t, repo_id)]
         tables += len(pushed)
-        parts = f"{chunk['files']} of {chunk['parts'] or 'contradictory'}"
+        parts = f"{row['files']} of {row['parts'] or 'contradictory'}"
         rows.append((str(row["chunk"]), parts, _steps(row), _word(row), ", ".join(pushed) or "-"))
     print(table_of(rows, ("chunk", "parts", "steps", "state", "tables on the Hub")))
     pushed_chunks = summary.filter(pl.col("complete") & ~pl.col("due")).height
