@@ -18,8 +18,8 @@ REHEARSAL_FLAGS ?=
 PYTEST_FLAGS ?= -n 3
 # What make test-matrix and test-hfd upload with; also library.
 UPLOADERS ?= huggingface-cli hf1 hf
-# The Hub and the login; read by the Hub's own tools (unset: the public Hub, the stored login).
-#   HF_ENDPOINT, HF_TOKEN, HF_HOME
+# The token, and where the stored login lies; read by the Hub's own tools.
+#   HF_TOKEN, HF_HOME
 
 VENV := .venv
 HF := .venv-hf
@@ -40,11 +40,11 @@ ifneq ($(call without,$(LETTERS),$(value TABLE)),)
 $(error TABLE=$(value TABLE) is not a table: give one, such as TABLE=labels)
 endif
 
-# The newest CLI is no part of our own environment, which has the last one with huggingface-cli.
+# The newest CLI is not part of our own environment, which has the last one with huggingface-cli.
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
+.PHONY: help setup demo push status verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
 .PHONY: upload-large-folder upload-folder upload-by-library
 .SILENT:
 MAKEFLAGS += --no-print-directory
@@ -62,8 +62,11 @@ push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete a
 status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
 	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)
 
-verify: $(VENV)/runtime ## compare the Hub with the manifests of CHUNK, or of every pushed chunk; change nothing
+verify: $(VENV)/runtime ## compare the repos, or the copy in FOLDER, with their manifests; DEEP=1 reads files; change nothing
 	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)
+
+sync: $(VENV)/runtime ## make the manifests on this box those of the repos; what a new box runs first
+	"$$WIKIDATA" -m wikidata sync $(ONLY_TABLE)
 
 prune: $(VENV)/runtime ## list the files of CHUNK on the Hub that are no longer produced; YES=1 deletes them
 	"$$WIKIDATA" -m wikidata prune $(ONLY_CHUNK) $(ONLY_TABLE)
@@ -122,7 +125,7 @@ WITH_UPLOADERS = $(foreach each,$(UPLOADERS),--uploader=$(each))
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))
 ONLY_TABLE = $(if $(TABLE),--table $(TABLE))
 
-# An environment does not survive being moved: one whose stamp names another folder is made anew.
+# An environment does not survive being moved: one whose stamp names another folder is recreated.
 elsewhere = $(if $(subst :$(CURDIR):,,:$(file <$(1)):),$(1))
 .PHONY: $(foreach stamp,$(VENV)/place $(HF)/ready $(HF1)/ready $(READERS)/ready,$(call elsewhere,$(stamp)))
 

@@ -115,6 +115,14 @@ class Layout(StrEnum):
     """One file per chunk and key: `language=en/chunk_3.parquet`."""
 
 
+class Deep(StrEnum):
+    """How much of the content `make verify` downloads and reads."""
+
+    NONE = ""
+    SAMPLE = "1"
+    ALL = "all"
+
+
 def target_repos(hf_user: str) -> dict[Table, str]:
     """The repo id of every table, such as `permutans/wikidata-labels`."""
     return {table: REPO_TARGET.format(hf_user=hf_user, tbl=table) for table in Table}
@@ -173,10 +181,27 @@ def _user(name: str, value: str) -> str:
     return value
 
 
+def _endpoint(name: str, value: str) -> str:
+    address = value.strip().rstrip("/")
+    if address and not re.fullmatch(r"https?://[^\s/]\S*", address):
+        raise UsageError(f"{name}={value}: must be an address such as https://huggingface.co")
+    return address
+
+
 def _layout(name: str, value: str) -> Layout:
     if value not in list(Layout):
         raise UsageError(f"{name}={value}: must be one of {', '.join(Layout)}")
     return Layout(value)
+
+
+def _deep(name: str, value: str) -> Deep:
+    if value not in list(Deep):
+        raise UsageError(f"{name}={value}: must be 1 or all")
+    return Deep(value)
+
+
+def _folder_or_none(_name: str, value: str) -> Path | None:
+    return Path(value).absolute() if value else None
 
 
 def _count(name: str, value: str) -> int:
@@ -208,6 +233,10 @@ class Settings:
     dry_run: bool = _setting("DRY_RUN", "", "1: tell what would be uploaded, and change nothing", _flag)
     quiet: bool = _setting("QUIET", "", "1: print nothing if all goes well, for cron", _flag)
     yes: bool = _setting("YES", "", "1: make prune deletes what it lists", _flag)
+    deep: Deep = _setting("DEEP", "", "make verify reads files: 1: a sample of each repo; all: every one", _deep)
+    folder: Path | None = _setting(
+        "FOLDER", "", "make verify compares this downloaded copy of a repo with its manifests", _folder_or_none
+    )
     hf_user: str = _setting("HF_USER", HF_USER, "the user or organization that owns the repos", _user)
     private: bool = _setting("PRIVATE", "", "1: repos that have to be created are private", _flag)
     state_dir: Path = _setting("STATE_DIR", "state", "state files of the pipeline", _folder)
@@ -218,6 +247,7 @@ class Settings:
         "STAGING_DIR", "staging", "where files are packed and laid out for the upload; emptied afterwards", _folder
     )
     log_dir: Path = _setting("LOG_DIR", "logs", "the upload CLI's output, a file for each run", _folder)
+    hf_endpoint: str = _setting("HF_ENDPOINT", "", "the Hub; unset: the public one", _endpoint)
     layout: Layout = _setting(
         "LAYOUT", "auto", "files: as they are; packed: one per chunk and key; auto: as the repo has it, or as it fits",
         _layout,

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Trying again would not help: stop now and say so."""
     QUOTA = "quota"
     """A quota is used up: stop, and try again when it is filled."""
+    STORAGE = "storage"
+    """The account may not store more: every table and chunk of it meets the same."""
     TRANSIENT = "transient"
     """It may work later, or may have worked after all: look at the Hub, back off, retry."""
 
@@ -69,7 +71,9 @@ class StagingError(PushError):
 
 
 class HubError(PushError):
-    """The Hub did not do what it was asked to do."""
+    """The Hub did not do what it was asked to do; `status` is that of its answer, if it gave one."""
+
+    status: int | None = None
 
 
 class HubRefusedError(HubError):
@@ -84,6 +88,18 @@ class HubUnavailableError(HubError):
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class CardRefusedError(HubRefusedError):
+    """The Hub does not take the metadata of a dataset card."""
+
+
+class ConflictError(HubUnavailableError):
+    """Somebody else has committed since."""
+
+
+class StorageRefusedError(HubError):
+    """The account may not store more; a person has to ask for it."""
 
 
 class QuotaError(HubUnavailableError):
@@ -144,6 +160,8 @@ def hub_error(kind: Kind, message: str, retry_after_seconds: float | None = None
     """A failed request as an exception."""
     if kind is Kind.PERMANENT:
         return HubRefusedError(message)
+    if kind is Kind.STORAGE:
+        return StorageRefusedError(message)
     return (QuotaError if kind is Kind.QUOTA else HubUnavailableError)(message, retry_after_seconds)
 
 
@@ -151,7 +169,7 @@ def upload_error(
     kind: Kind, table: str, message: str, tail: Sequence[str], retry_after_seconds: float | None
 ) -> PushError:
     """A failed run of the upload CLI as an exception."""
-    if kind is Kind.QUOTA:
+    if kind in (Kind.QUOTA, Kind.STORAGE):
         return hub_error(kind, message, retry_after_seconds)
     return (UploadFailedError if kind is Kind.PERMANENT else UploadUnfinishedError)(table, message, tail)
 

@@ -4,6 +4,7 @@ A command is imported when it runs: the watcher, of which five start at once, ne
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,9 @@ class TerminatedError(KeyboardInterrupt):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. The only place that decides it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the user's encoding lacks must not end a push
     options = _parser().parse_args(arguments)
     if options.command == "watch":
         return watch.run(options)
@@ -62,13 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_setting(push, "--dry-run", "DRY_RUN", "tell what would be uploaded; change nothing")
     _add_setting(push, "--quiet", "QUIET", "print nothing if all goes well")
     status = commands.add_parser("status", help="show how far each chunk is")
-    verify = commands.add_parser("verify", help="compare the Hub with the manifests; change nothing")
+    verify = commands.add_parser("verify", help="compare the repos, or a copy, with their manifests; change nothing")
+    sync = commands.add_parser("sync", help="make the manifests here those of the repos; what a new box runs first")
     prune = commands.add_parser("prune", help="list the files of a chunk on the Hub that are no longer produced")
     _add_setting(prune, "--yes", "YES", "delete them, in one commit for each table")
     card = commands.add_parser("card", help="print the dataset card that the next push would publish")
     for command in (push, status, verify, prune):
         command.add_argument("--chunk", type=_chunk, metavar="N", help="this chunk only")
-    for command in (push, verify, prune, card):
+    for command in (push, verify, sync, prune, card):
         command.add_argument("--table", type=_table, metavar="TABLE", help="this table only")
     watch.add_arguments(commands.add_parser("watch", help="run the upload CLI under the watcher, like timeout or nice"))
     return parser

@@ -131,6 +131,30 @@ def parse_data_file(path: str) -> DataFile | None:
     return None
 
 
+RECORDS_FOLDER = "manifests"
+"""The folder of a repo that its manifests lie in."""
+REMOTE_COLUMNS = f"{RECORDS_FOLDER}/columns.json"
+"""What columns all files of a repo have."""
+_REMOTE_MANIFEST = re.compile(rf"{RECORDS_FOLDER}/chunk_(0|[1-9][0-9]*)\.csv")
+
+
+def remote_manifest(chunk: int) -> str:
+    """The path of a chunk's manifest in its repo."""
+    return f"{RECORDS_FOLDER}/{chunk_folder(chunk)}.csv"
+
+
+def chunk_of_remote_manifest(path: str) -> int | None:
+    """The chunk whose manifest lies at this path of a repo; None if it is another file."""
+    match = _REMOTE_MANIFEST.fullmatch(path)
+    return int(match[1]) if match else None
+
+
+def data_files_of(table: Table, chunk: int) -> str:
+    """Pattern of the paths that the data files of a chunk may have in a repo, for polars."""
+    key = f"{table.partition_column}={_KEY.pattern}"
+    return rf"^{key}/chunk_{chunk}(?:-[0-9]{{5,}}-of-[0-9]{{5,}}(?:_[0-9]+)?)?\.parquet$"
+
+
 def chunk_folder(chunk: int) -> str:
     """The folder that records, logs and staged files of a chunk lie in."""
     return f"chunk_{chunk}"

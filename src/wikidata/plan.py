@@ -12,12 +12,14 @@ from wikidata.dataset import packing
 from wikidata.dataset.layout import Scale, scale_of
 from wikidata.dataset.schema import require_one, unify
 from wikidata.dataset.survey import Partitions, survey
-from wikidata.hub.client import Overview, RemoteFile, Snapshot, lacking
+from wikidata.hub.client import Overview
+from wikidata.hub.files import RemoteFile, Snapshot, lacking
 from wikidata.names import packed_path
-from wikidata.records.columns import read_columns
 from wikidata.records.manifest import PACKED_SCHEMA, SCHEMA, Manifest, find_manifest
+from wikidata.records.notices import DAY_SECONDS
 from wikidata.session import Session
 from wikidata.state import require_pushable
+from wikidata.sync import Records, sync
 from wikidata.upload import staging
 
 
@@ -34,7 +36,7 @@ class Chunk:
 class Plan:
     """What a table of a chunk has to become on the Hub, and the rows of its manifest that the Hub lacks.
 
-    `schema` is that of every file, `folders` those that the repo had before, `before` what was recorded of the chunk.
+    `schema` is that of every file, `records` what the repo records, `folders` those of keys that it has.
     `possible_orphans` are paths that the Hub must not have, because their rows would count twice; `snapshot` has what
     it has of these and of the manifest.
     """
@@ -44,7 +46,7 @@ class Plan:
     partitions: Partitions
     schema: pa.Schema
     manifest: Manifest
-    before: Manifest | None
+    records: Records
     folders: Sequence[str]
     possible_orphans: list[str]
     snapshot: Snapshot
@@ -62,18 +64,21 @@ def pushable_chunk(state: pl.DataFrame, number: int) -> Chunk:
     return Chunk(number, parts, scale_of(state))
 
 
-def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = True) -> Plan:
+def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = True) -> Plan:
     """Survey the partition files, settle the layout, pack what has to be packed, and compare with the Hub.
 
     With `write` False nothing is packed: what would have to be is missing, with the size of its partition files.
     """
     settings, repo_id = session.settings, session.repos[table]
     with session.disk:
-        partitions = survey(chunk.number, chunk.parts, table, settings.output_dir, settings.audit_dir)
+        partitions = survey(whole.number, whole.parts, table, settings.output_dir, settings.audit_dir)
     overview = session.hub.overview(repo_id)
-    layout = _settle(session, chunk, partitions, overview)
-    before = find_manifest(settings.manifest_dir, chunk.number, table)
-    published = read_columns(settings.manifest_dir, table, repo_id)
+    records = _synced(session, whole, table, overview, write)
+    folders = sorted({*overview.key_folders, *records.folders})
+    there = records.layout or session.hub.layout_of(repo_id, overview)
+    layout = _settle(session, whole, partitions, there)
+    before = [find_manifest(settings.manifest_dir, whole.number, table), records.manifests.get(whole.number)]
+    published = (records.columns.schema, records.columns.source) if records.columns and there else None
     if layout is Layout.PACKED:
         schema = unify(partitions, published)
         bundles = packing.bundle(partitions, schema)
@@ -81,16 +86,14 @@ def make_plan(session: Session, chunk: Chunk, table: Table, *, write: bool = Tru
     else:
         schema = require_one(partitions, published)
         bundles, produced = [], partitions.files["path"].to_list()
-    orphans = _possible_orphans(layout, chunk, produced, overview, before)
+    orphans = _possible_orphans(layout, whole, produced, folders, before)
     snapshot = session.hub.look_up(repo_id, overview.revision, produced + orphans)
     if layout is Layout.PACKED:
         manifest = _packed(session, partitions, schema, bundles, _known(bundles, before, snapshot.files), write)
     else:
-        manifest = Manifest(chunk.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
+        manifest = Manifest(whole.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
     missing = lacking(manifest, snapshot.files)
-    return Plan(
-        repo_id, layout, partitions, schema, manifest, before, overview.folders, orphans, snapshot, missing
-    )  # fmt: skip
+    return Plan(repo_id, layout, partitions, schema, manifest, records, folders, orphans, snapshot, missing)
 
 
 def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
@@ -101,14 +104,31 @@ def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
     return sorted(packed_path(partitions.table, key, partitions.chunk) for key in keys)
 
 
-def _settle(session: Session, chunk: Chunk, partitions: Partitions, overview: Overview) -> Layout:
+def _synced(session: Session, whole: Chunk, table: Table, overview: Overview, write: bool) -> Records:
+    """What the repo records, and what was found of it said."""
+    repo_id = session.repos[table]
+    records = sync(session, table, repo_id, overview.revision, pending=whole.number, keep=write)
+    session.listener.fetched(table, records.fetched)
+    for number in records.withdrawn:
+        warning = (
+            f"{repo_id} does not have chunk {number} as it was recorded here: make push CHUNK={number} TABLE={table}"
+        )
+        session.warn(table, warning, f"{repo_id}: chunk {number} withdrawn", DAY_SECONDS)
+    for number, damage in records.damaged.items():
+        if number != whole.number:
+            warning = f"{repo_id}: {damage}: make push CHUNK={number} TABLE={table} rewrites it"
+            session.warn(table, warning, f"{repo_id}: chunk {number} damaged", DAY_SECONDS)
+    return records
+
+
+def _settle(session: Session, whole: Chunk, partitions: Partitions, there: Layout | None) -> Layout:
     repo_id = session.repos[partitions.table]
-    sizes = layouts.extents(partitions, chunk.scale)
-    layout, why = layouts.settle(session.settings.layout, overview.layout, sizes, chunk.scale, repo_id)
+    sizes = layouts.extents(partitions, whole.scale)
+    layout, why = layouts.settle(session.settings.layout, there, sizes, whole.scale, repo_id)
     if why:
         session.listener.settled(partitions.table, why)
-    for warning in layouts.check_limits(layout, sizes[layout], partitions, repo_id):
-        session.listener.warn(partitions.table, warning)
+    for subject, warning in layouts.check_limits(layout, sizes[layout], partitions, repo_id).items():
+        session.warn(partitions.table, warning, f"{repo_id}: {subject}")
     return layout
 
 
@@ -135,13 +155,12 @@ def _packed(
 
 
 def _known(
-    bundles: list[packing.Bundle], before: Manifest | None, there: Mapping[str, RemoteFile]
+    bundles: list[packing.Bundle], before: Sequence[Manifest | None], there: Mapping[str, RemoteFile]
 ) -> dict[str, packing.Packed]:
-    """The packed files that need not be made again: manifest and Hub have them, made from just these sources."""
-    if before is None or "sources_sha256" not in before.files.columns:
-        return {}
+    """The packed files that need not be made again: a manifest and the Hub have them, made from just these sources."""
     sources = {bundle.path: bundle.sources_sha256 for bundle in bundles}
-    rows = [packing.Packed(*row) for row in before.files.iter_rows()]
+    packed = [manifest.files for manifest in before if manifest and "sources_sha256" in manifest.files.columns]
+    rows = [packing.Packed(*row) for files in packed for row in files.iter_rows()]
     return {
         row.path: row
         for row in rows
@@ -152,9 +171,9 @@ def _known(
 
 
 def _possible_orphans(
-    layout: Layout, chunk: Chunk, produced: list[str], overview: Overview, before: Manifest | None
+    layout: Layout, whole: Chunk, produced: list[str], folders: Sequence[str], before: Sequence[Manifest | None]
 ) -> list[str]:
-    """Paths that the Hub must not have: likely ones, and what an earlier manifest had."""
-    likely = layouts.possible_orphans(layout, chunk.number, chunk.parts, produced, overview.folders)
-    recorded = before.files["path"].to_list() if before else []
+    """Paths that the Hub must not have: likely ones, and what earlier manifests had."""
+    likely = layouts.possible_orphans(layout, whole.number, whole.parts, produced, folders)
+    recorded = [path for manifest in before if manifest for path in manifest.files["path"]]
     return sorted({*likely, *recorded} - set(produced))

@@ -11,26 +11,27 @@ a rerun uploads only what is missing, and a crash at any point costs time and no
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from wikidata.card.publish import publish_card
 from wikidata.config import Settings, Table, target_repos
-from wikidata.dataset.layout import check_upload
+from wikidata.dataset.layout import check_upload, scale_of
 from wikidata.dataset.survey import changed_files
-from wikidata.errors import NotArrivedError, PushError, upload_error
-from wikidata.hub.client import Snapshot, lacking
+from wikidata.errors import Kind, NotArrivedError, PushError, upload_error
+from wikidata.hub.files import Snapshot, lacking
 from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
-from wikidata.records.columns import record_columns
+from wikidata.publish import publish, publish_card
 from wikidata.records.lock import hold
 from wikidata.records.manifest import write_manifest
-from wikidata.records.quota import check_not_before, remember_quota
+from wikidata.records.not_before import check_not_before, forget_refusal, record_refusal
+from wikidata.records.notices import card_subject, due
 from wikidata.records.receipt import Receipt, is_recorded, is_vouched_for, remove_receipt, write_receipt
 from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import due_chunks, get_all_state, raise_to_push, require_pushable
+from wikidata.sync import receipt_of, sync
 from wikidata.upload import run as upload
 from wikidata.upload import staging
 from wikidata.upload.diagnosis import is_unexplained
@@ -77,10 +78,10 @@ def push(session: Session, state: pl.DataFrame, chunk: int, *, if_due: bool = Fa
             session.check_rights()
             receipts = session.for_each_table(lambda table: _push_table(session, whole, table))
         except PushError as error:
-            remember_quota(settings.manifest_dir, error)
+            record_refusal(settings.manifest_dir, error)
             raise
-        all_repos = target_repos(settings.hf_user) | session.repos
-        if all(is_recorded(settings.manifest_dir, chunk, table, repo_id) for table, repo_id in all_repos.items()):
+        forget_refusal(settings.manifest_dir)
+        if _is_confirmed_in_all(session, chunk):
             raise_to_push(settings.state_dir, chunk)
             session.listener.pushed(chunk)
         staging.clear_all(settings.staging_dir)
@@ -95,17 +96,44 @@ def preview(session: Session, state: pl.DataFrame, chunk: int) -> dict[Table, Pl
     return session.for_each_table(lambda table: make_plan(session, whole, table, write=False))
 
 
-def _push_table(session: Session, chunk: Chunk, table: Table) -> Receipt:
+def push_waiting_cards(session: Session, state: pl.DataFrame) -> None:
+    """Try again the dataset cards that did not arrive, if that was a day ago."""
+    settings = session.settings
+    with hold(settings.manifest_dir, "dataset cards"):
+        check_not_before(settings.manifest_dir)
+        for table in session.repos:
+            if due(settings.manifest_dir, [card_subject(table)]):
+                publish_card(session, table, scale_of(state))
+
+
+def _is_confirmed_in_all(session: Session, chunk: int) -> bool:
+    """Whether every table of a chunk has a receipt; repos that this push is not about are asked again."""
+    settings = session.settings
+    repos = target_repos(settings.hf_user) | session.repos
+
+    def has_receipt(table: Table) -> bool:
+        return is_recorded(settings.manifest_dir, chunk, table, repos[table])
+
+    if not all(map(has_receipt, repos)):
+        return False
+    others = [table for table in repos if table not in session.repos]
+    for table in others:
+        sync(session, table, repos[table], session.hub.head(repos[table]))
+    return all(map(has_receipt, others))
+
+
+def _push_table(session: Session, whole: Chunk, table: Table) -> Receipt:
     try:
-        plan = make_plan(session, chunk, table)
+        plan = make_plan(session, whole, table)
         _record(session, plan)
         snapshot = _deliver(session, plan) if plan.missing.height else plan.snapshot
-        receipt = _confirm(session, plan, snapshot)
-        folders = {*plan.folders, *(path.partition("/")[0] for path in plan.manifest.files["path"])}
-        publish_card(session, table, chunk.scale, folders)
+        _confirm(plan, snapshot)
+        publish(session, plan, whole.scale)
+        receipt = _write_receipt(session, plan, snapshot)
+        session.listener.confirmed(plan.manifest, receipt, plan.missing)
         return receipt
     finally:
-        staging.clear(staging.packed_folder(session.settings.staging_dir, chunk.number, table))
+        staging.clear(staging.packed_folder(session.settings.staging_dir, whole.number, table))
 
 
 def _record(session: Session, plan: Plan) -> None:
@@ -119,24 +147,27 @@ def _record(session: Session, plan: Plan) -> None:
 def _deliver(session: Session, plan: Plan) -> Snapshot:
     """Upload what the Hub lacks, again and again as long as that may help; returns a snapshot that lacks nothing."""
     uploader = find_uploader(session.settings.uploader, session.settings.manifest_dir)
-    for warning in check_upload(plan.missing, plan.repo_id):
-        session.listener.warn(plan.manifest.table, warning)
+    for subject, warning in check_upload(plan.missing, plan.repo_id).items():
+        session.warn(plan.manifest.table, warning, f"{plan.repo_id}: {subject}")
     if plan.snapshot.revision is None:
         session.hub.create(plan.repo_id, session.settings.private)
-    missing, explained = plan.missing, False
+    missing, explained, died_with = plan.missing, False, ""
 
     def deliver_once() -> Snapshot:
-        nonlocal missing, explained
+        nonlocal missing, explained, died_with
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
         outcome = _upload(session, plan, missing, uploader, log)
         snapshot = session.hub.look_up(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
-        missing = lacking(plan.manifest, snapshot.files)
-        if missing.height:
-            if is_unexplained(outcome.message) and not explained:
-                path, explained = missing["path"][-1], True  # of the first ones the content may be there already
-                session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
-            raise _undelivered(plan, missing, outcome, log)
-        return snapshot
+        lacked, missing = missing.height, lacking(plan.manifest, snapshot.files)
+        if missing.height == 0:
+            return snapshot
+        if is_unexplained(outcome.message) and not explained:
+            path, explained = missing["path"][-1], True  # of the first ones the content may be there already
+            session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
+        if outcome.died and outcome.message == died_with and missing.height == lacked:
+            outcome = replace(outcome, kind=Kind.PERMANENT)  # twice the same way, and nothing has advanced
+        died_with = outcome.message if outcome.died else ""
+        raise _undelivered(plan, missing, outcome, log)
 
     return session.retry(deliver_once)
 
@@ -167,8 +198,8 @@ def _undelivered(plan: Plan, missing: pl.DataFrame, outcome: Outcome, log: Path)
     return upload_error(outcome.kind, table, message, outcome.tail, outcome.retry_after_seconds)
 
 
-def _confirm(session: Session, plan: Plan, snapshot: Snapshot) -> Receipt:
-    """Write the receipt for a snapshot that lacked nothing, where neither the local files nor the Hub contradict it."""
+def _confirm(plan: Plan, snapshot: Snapshot) -> None:
+    """Check that neither the local files nor the Hub contradict a snapshot that lacks nothing."""
     manifest = plan.manifest
     if changes := changed_files(plan.partitions):
         raise NotArrivedError(
@@ -180,19 +211,14 @@ def _confirm(session: Session, plan: Plan, snapshot: Snapshot) -> Receipt:
             f"produced locally, such as {orphans[0]}, and their rows would count twice: "
             f"make prune CHUNK={manifest.chunk} TABLE={manifest.table}"
         )
-    receipt = Receipt(
-        repo=plan.repo_id,
-        commit=snapshot.revision or "",
-        files=manifest.files.height,
-        size_bytes=manifest.size_bytes,
-        rows=manifest.rows,
-        manifest_sha256=manifest.digest,
-        confirmed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    record_columns(session.settings.manifest_dir, manifest.table, plan.repo_id, plan.schema, manifest.chunk)
+
+
+def _write_receipt(session: Session, plan: Plan, snapshot: Snapshot) -> Receipt:
+    """Write down that the repo has the files and the manifest, unless that is written already."""
+    manifest, folder = plan.manifest, session.settings.manifest_dir
+    receipt = receipt_of(manifest, plan.repo_id, snapshot.revision or "")
     if not _is_vouched_for(session, plan):
-        write_receipt(session.settings.manifest_dir, manifest.chunk, manifest.table, receipt)
-    session.listener.confirmed(manifest, receipt, plan.missing)
+        write_receipt(folder, manifest.chunk, manifest.table, receipt)
     return receipt
 
 

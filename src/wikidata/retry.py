@@ -1,6 +1,6 @@
-"""The one retry policy: for every question to the Hub, and for every upload.
+"""The one retry policy, for every question to the Hub, and for every upload.
 
-What passes is waited out with exponential backoff and jitter; what the Hub asks to wait for is waited for, where that
+Transient errors are retried with exponential backoff and jitter, and not before the time that the Hub asks for, if that
 is short. Everything else is raised at once.
 """
 

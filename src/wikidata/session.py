@@ -8,7 +8,9 @@ from typing import TypeVar
 from wikidata.config import Settings, Table, check_repo_id
 from wikidata.errors import HubRefusedError, PushError, TablesFailedError
 from wikidata.hub.client import LONGEST_ANSWER_SECONDS, Hub
+from wikidata.hub.identity import Identity
 from wikidata.hub.transport import confined
+from wikidata.records.notices import is_news as is_news_of
 from wikidata.report.listener import Listener
 from wikidata.retry import RetryPolicy
 from wikidata.upload import run as upload
@@ -26,6 +28,8 @@ class Session:
         self.retry = RetryPolicy(settings, listener.note)
         self.hub = Hub(self.retry)
         self._confinement = confined(min(LONGEST_ANSWER_SECONDS, settings.stall_minutes * 60))
+        self._identity: Identity | None = None
+        self._is_identified = False
         self.disk = Lock()
         """Held while a table is read from the disk: one after the other is faster than five at once."""
 
@@ -37,11 +41,19 @@ class Session:
         self._confinement.__exit__(None, None, None)
 
     def check_rights(self) -> None:
-        """Raise HubRefusedError where there is no token, or one that may not write to all of the repos."""
-        identity = self.hub.identify()
+        """Raise HubRefusedError if there is no token, or one that may not write to all of the repos; asks once."""
+        if not self._is_identified:
+            self._identity, self._is_identified = self.hub.identify(), True
+        if self._identity is None:
+            return
         for table, repo_id in self.repos.items():
-            if refusal := identity.refusal(repo_id):
+            if refusal := self._identity.refusal(repo_id):
                 raise HubRefusedError(f"{table}: {refusal}")
+
+    def warn(self, table: Table, warning: str, subject: str, repeat_seconds: float | None = None) -> None:
+        """Tell a warning; in quiet runs once, or again after `repeat_seconds`. `subject` is what it is about."""
+        is_news = self.settings.dry_run or is_news_of(self.settings.manifest_dir, subject, repeat_seconds)
+        self.listener.warn(table, warning, is_news=is_news)
 
     def for_each_table(self, work: Callable[[Table], Result]) -> dict[Table, Result]:
         """Do `work` for every table, `JOBS` at a time; all are attempted before what failed is raised."""

@@ -73,7 +73,7 @@ def get_all_state(state_dir: Path, chunk: int | None = None) -> pl.DataFrame:
 
 
 def _read(path: str) -> bytes | None:
-    """The content of a small file; None where it vanished, nothing where it is a folder. Faster than pathlib."""
+    """The content of a small file; None if it vanished, nothing if it is a folder. Faster than pathlib."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold us up
     except FileNotFoundError:

@@ -56,7 +56,7 @@ def test_each_repo_gets_a_card_with_a_config_for_each_key_as_chunks_arrive(
     card = card_of(hub)
     assert "2 of 2 chunks are published so far, 3 of 3 parts: 32 rows in 6 keys" in card
     assert "| `label` | string | the name of the entity in that language |" in card
-    assert titles(hub)[0] == "Update the card of labels"
+    assert titles(hub)[0] == "Record chunk 30 of labels"
     assert len(data_commits(hub, REPO)) == 2
 
 
@@ -88,29 +88,43 @@ def test_a_damaged_card_is_left_alone_and_the_data_counts(box: Box, hub: Running
     hub.replace_file(REPO, "README.md", b"---\nlicense: [mit\n---\n# By hand\n")
     done = box.wikidata("push", "--chunk", "3")
     assert done.returncode == 0
-    assert f"labels: warning: the card of {REPO} is left as it is: its header is no YAML" in done.stderr
+    assert f"labels: warning: the card of {REPO} is left as it is: its header is not YAML" in done.stderr
     assert card_of(hub) == "---\nlicense: [mit\n---\n# By hand\n"
     assert box.steps(3) == {4}
     shown = box.wikidata("card", "--table", "labels")
     assert shown.returncode == 1
-    assert "cannot be parsed: its header is no YAML" in shown.stderr
+    assert "cannot be parsed: its header is not YAML" in shown.stderr
 
 
 def test_a_card_that_the_hub_refuses_is_a_warning(box: Box, hub: RunningHub) -> None:
-    hub.set_faults(Fault("commit", status=403, skip=1, times=None, repo=REPO, message="No cards here."))
+    hub.set_faults(Fault("validate_yaml", status=400, times=None, message="No cards here."))
     done = box.wikidata("push", "--chunk", "3")
     assert done.returncode == 0
     assert "labels: warning: the card was refused: " in done.stderr
-    assert "No cards here." in done.stderr
     assert_arrived(box, hub, 3)
     assert box.steps(3) == {4}
+    assert "README.md" not in hub.files(REPO)
+    assert "manifests/chunk_3.csv" in hub.files(REPO)
+
+
+def test_a_record_that_the_hub_refuses_is_a_failure_and_nothing_is_believed(box: Box, hub: RunningHub) -> None:
+    hub.set_faults(Fault("commit", status=403, skip=1, times=None, repo=REPO, message="No records here."))
+    done = box.wikidata("push", "--chunk", "3")
+    assert done.returncode == 1
+    assert "No records here." in done.stderr
+    assert box.receipt(LABELS, 3) is None
+    assert box.steps(3) == {3}
+    hub.clear_faults()
+    assert box.wikidata("push", "--chunk", "3").returncode == 0
+    assert box.steps(3) == {4}
+    assert_arrived(box, hub, 3)
 
 
 def test_a_card_whose_answer_was_lost_is_found_and_not_repeated(box: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("commit", status=504, skip=1, lands=True))
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert hub.struck() == [1]
-    assert titles(hub).count("Update the card of labels") == 1
+    assert titles(hub).count("Record chunk 3 of labels") == 1
 
 
 def test_a_hub_that_fails_at_the_card_is_tried_again_by_the_next_tick(box: Box, hub: RunningHub) -> None:

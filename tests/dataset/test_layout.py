@@ -73,23 +73,25 @@ def test_a_hard_limit_refuses_and_a_recommendation_warns() -> None:
     large = partitions(keys=1, parts=1, row_group_bytes=300 << 20)
     with pytest.raises(LayoutError, match="would have 10,001 files in a folder, the Hub allows 10,000"):
         check_limits(Layout.FILES, Extent(10_001, 10_001), large, REPO)
-    many, group = check_limits(Layout.FILES, Extent(100_001, 10_000), large, REPO)
+    many, group = check_limits(Layout.FILES, Extent(100_001, 10_000), large, REPO).values()
     assert many == f"{REPO} would have 100,001 files, the Hub recommends 100,000 at most"
     assert group.startswith("language=en/large.parquet has a row group of 300 MiB, the Hub's viewer reads 286 at most")
-    assert check_limits(Layout.PACKED, Extent(100_000, 10_000), large, REPO) == []
+    assert check_limits(Layout.PACKED, Extent(100_000, 10_000), large, REPO) == {}
 
 
 def test_what_is_sent_is_held_against_the_limits() -> None:
     def missing(*sizes: int) -> pl.DataFrame:
         return pl.DataFrame({"path": [f"p{n}" for n in range(len(sizes))], "size_bytes": list(sizes)})
 
-    assert check_upload(missing(), REPO) == []
-    assert check_upload(missing(1, 200_000_000_000), REPO) == []
-    assert check_upload(missing(250_000_000_000, 1), REPO) == ["p0 has 250 GB, the Hub recommends 200 at most"]
+    assert check_upload(missing(), REPO) == {}
+    assert check_upload(missing(1, 200_000_000_000), REPO) == {}
+    assert check_upload(missing(250_000_000_000, 1), REPO) == {
+        "large files": "p0 has 250 GB, the Hub recommends 200 at most"
+    }
     with pytest.raises(LayoutError, match="p1 has 501 GB, the Hub allows 500 a file"):
         check_upload(missing(1, 501_000_000_000), REPO)
-    assert check_upload(missing(*[1] * 19_200), REPO) == []
-    (warning,) = check_upload(missing(*[1] * 19_201), REPO)
+    assert check_upload(missing(*[1] * 19_200), REPO) == {}
+    (warning,) = check_upload(missing(*[1] * 19_201), REPO).values()
     assert "needs about 129 commits for 19,201 files" in warning
 
 

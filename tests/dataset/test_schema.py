@@ -10,7 +10,14 @@ from wikidata.config import Table
 from wikidata.dataset.schema import require_one, unify
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import ManifestError
-from wikidata.records.columns import columns_path, read_columns, record_columns
+from wikidata.records.columns import (
+    Columns,
+    columns_of,
+    columns_path,
+    parse_columns,
+    read_columns,
+    write_columns,
+)
 
 LABELS, REPO = Table.LABELS, "permutans/wikidata-labels"
 TEXT = pa.large_string()
@@ -22,16 +29,16 @@ def partitions(*schemas: pa.Schema) -> Partitions:
     return Partitions(30, 1, LABELS, Path(), pl.DataFrame(), named, (0, ""))
 
 
-def test_columns_are_remembered_of_the_first_chunk_and_for_one_repo(tmp_path: Path) -> None:
-    assert read_columns(tmp_path, LABELS, REPO) is None
+def test_columns_are_kept_as_the_repo_records_them(tmp_path: Path) -> None:
+    assert read_columns(tmp_path, LABELS) is None
     nested = PLAIN.append(pa.field("badges", pa.large_list(TEXT)))
-    record_columns(tmp_path, LABELS, REPO, nested, 3)
-    record_columns(tmp_path, LABELS, REPO, PLAIN, 4)
-    assert read_columns(tmp_path, LABELS, REPO) == (nested, f"the files of chunk 3 in {REPO}")
-    assert read_columns(tmp_path, LABELS, "somebody/else") is None
-    assert read_columns(tmp_path, Table.CLAIMS, REPO) is None
+    columns = columns_of(nested, 3)
+    assert parse_columns(columns.content) == columns
+    write_columns(tmp_path, LABELS, columns)
+    assert read_columns(tmp_path, LABELS) == Columns(nested, "the published files of chunk 3", columns.content)
+    assert read_columns(tmp_path, Table.CLAIMS) is None
     columns_path(tmp_path, LABELS).write_text("{")
-    assert read_columns(tmp_path, LABELS, REPO) is None
+    assert read_columns(tmp_path, LABELS) is None
 
 
 def refusal(check: object, *schemas: pa.Schema, published: pa.Schema | None = PLAIN) -> str:
@@ -46,7 +53,7 @@ def test_files_as_they_are_must_all_have_the_same_columns() -> None:
     assert require_one(partitions(), None) == pa.schema([])
     more = PLAIN.append(pa.field("unit", TEXT))
     assert (
-        "1.parquet has the column unit, unlike language=en/0.parquet: make one of them again, or use LAYOUT=packed"
+        "1.parquet has the column unit, unlike language=en/0.parquet: recreate one of them, or use LAYOUT=packed"
         in (refusal(require_one, PLAIN, more, published=None))
     )
     assert f"0.parquet has the column unit, unlike the files of chunk 3 in {REPO}" in refusal(require_one, more)
@@ -55,7 +62,7 @@ def test_files_as_they_are_must_all_have_the_same_columns() -> None:
     lacking = PLAIN.remove(1)
     assert (
         refusal(require_one, lacking, published=None)
-    ) == "labels: language=en/0.parquet lacks the column language: make it again, or use LAYOUT=packed"
+    ) == "labels: language=en/0.parquet lacks the column language: recreate it, or use LAYOUT=packed"
 
 
 def test_packing_takes_the_columns_of_what_is_published() -> None:

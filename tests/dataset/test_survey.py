@@ -143,7 +143,7 @@ def test_a_zero_byte_file_is_refused(results: Path) -> None:
 def test_a_truncated_file_is_refused(results: Path, keep: int) -> None:
     path = results / "labels" / "language=no" / "chunk_3-00001-of-00002.parquet"
     path.write_bytes(path.read_bytes()[:keep])
-    assert "language=no/chunk_3-00001-of-00002.parquet is no whole Parquet file" in refusal(results)
+    assert "language=no/chunk_3-00001-of-00002.parquet is not a whole Parquet file" in refusal(results)
 
 
 def test_a_file_with_a_damaged_footer_is_refused_by_name(results: Path) -> None:
@@ -189,11 +189,11 @@ def test_a_name_that_is_not_utf8_is_refused(results: Path) -> None:
 def test_links_and_folders_named_like_files_are_refused(results: Path) -> None:
     path = results / "labels" / "language=no" / "chunk_3-00000-of-00002.parquet"
     path.mkdir()
-    assert "chunk_3-00000-of-00002.parquet is no regular file" in refusal(results)
+    assert "chunk_3-00000-of-00002.parquet is not a regular file" in refusal(results)
     path.rmdir()
     for target in ("/etc/passwd", "nowhere", "chunk_3-00001-of-00002.parquet"):
         path.symlink_to(target)
-        assert "chunk_3-00000-of-00002.parquet is no regular file" in refusal(results)
+        assert "chunk_3-00000-of-00002.parquet is not a regular file" in refusal(results)
         path.unlink()
 
 

@@ -26,7 +26,8 @@ from tests.helpers.stock import Stock
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.survey import survey
 from wikidata.errors import ManifestError, PushError
-from wikidata.hub.client import Overview, RemoteFile, Snapshot
+from wikidata.hub.client import Overview
+from wikidata.hub.files import RemoteFile, Snapshot
 from wikidata.main import main
 from wikidata.push import push
 from wikidata.records.manifest import SCHEMA
@@ -250,9 +251,9 @@ def without_part(root: Path, has_sidecar: bool) -> None:
 
 EN = f"language=en/{SECOND}.parquet"
 BAD_FILES: dict[str, tuple[Spoil, str]] = {
-    "no results": (lambda root: shutil.rmtree(root / "results"), "is no folder: is OUTPUT_DIR right?"),
-    "no table folder": (labels(shutil.rmtree), "is no folder: is OUTPUT_DIR right?"),
-    "the table folder is a file": (labels(file_instead), "is no folder"),
+    "no results": (lambda root: shutil.rmtree(root / "results"), "is not a folder: is OUTPUT_DIR right?"),
+    "no table folder": (labels(shutil.rmtree), "is not a folder: is OUTPUT_DIR right?"),
+    "the table folder is a file": (labels(file_instead), "is not a folder"),
     "an empty table folder": (labels(empty_folder), "is missing: the sidecar has 2 rows"),
     "a part without files": (lambda root: without_part(root, False), f"{SECOND}.parquet has no partition files and no"),
     "a part that its sidecar has": (lambda root: without_part(root, True), f"{EN} is missing: the sidecar has 2 rows"),
@@ -262,15 +263,18 @@ BAD_FILES: dict[str, tuple[Spoil, str]] = {
     "another sidecar": (sidecar(parquet(1, site="enwiki")), f"{SECOND}.parquet cannot be read"),
     "a sidecar that disagrees": (sidecar(sidecar_of({"en": 2, "mul": 9})), "has 2 rows, the sidecar says 9"),
     "a sidecar with fewer keys": (sidecar(sidecar_of({"en": 2})), "has 2 rows, the sidecar says 0"),
-    "zero bytes": (labels(lambda at: write(at / EN, b"")), f"{EN} is empty: make it again"),
-    "truncated": (labels(lambda at: write(at / EN, (at / EN).read_bytes()[:-1])), f"{EN} is no whole Parquet file"),
-    "no Parquet file": (labels(lambda at: write(at / EN, b"id,label\nQ42,Adams\n")), f"{EN} is no whole Parquet file"),
+    "zero bytes": (labels(lambda at: write(at / EN, b"")), f"{EN} is empty: recreate it"),
+    "truncated": (labels(lambda at: write(at / EN, (at / EN).read_bytes()[:-1])), f"{EN} is not a whole Parquet file"),
+    "no Parquet file": (
+        labels(lambda at: write(at / EN, b"id,label\nQ42,Adams\n")),
+        f"{EN} is not a whole Parquet file",
+    ),
     "a senseless footer": (labels(lambda at: write(at / EN, b"PAR1" * 10)), f"{EN} cannot be read as Parquet"),
     "a folder named like a file": (labels(lambda at: folder_instead(at / EN)), f"{EN} is no regular"),
-    "a pipe": (labels(lambda at: pipe_instead(at / EN)), f"{EN} is no regular file"),
-    "a link out of results": (labels(lambda at: link(at / EN, "/etc/passwd")), f"{EN} is no regular file"),
-    "a dangling link": (labels(lambda at: link(at / EN, "nowhere")), f"{EN} is no regular file"),
-    "a link to a good file": (labels(lambda at: link(at / EN, f"{FIRST}.parquet")), f"{EN} is no regular file"),
+    "a pipe": (labels(lambda at: pipe_instead(at / EN)), f"{EN} is not a regular file"),
+    "a link out of results": (labels(lambda at: link(at / EN, "/etc/passwd")), f"{EN} is not a regular file"),
+    "a dangling link": (labels(lambda at: link(at / EN, "nowhere")), f"{EN} is not a regular file"),
+    "a link to a good file": (labels(lambda at: link(at / EN, f"{FIRST}.parquet")), f"{EN} is not a regular file"),
     "a key folder that is a link": (
         labels(lambda at: (at / "language=xx").symlink_to(at / "language=en")),
         "its folder is a link",
@@ -453,8 +457,23 @@ class FakeHub:
         assert not private
         self.repos.setdefault(repo_id, {})
 
-    def change_text(self, *_: object) -> None:
-        """The dataset card, which has tests of its own."""
+    def layout_of(self, repo_id: str, overview: Overview) -> None:
+        assert overview.revision is None or repo_id in self.repos
+
+    def files(self, repo_id: str, revision: str, folder: str = "") -> dict[str, RemoteFile]:
+        assert revision
+        files = {path: what for path, what in self.repos[repo_id].items() if path.startswith(folder)}
+        return {path: RemoteFile(len(what), sha256(what), "") for path, what in files.items()}
+
+    def read(self, repo_id: str, revision: str, path: str) -> None:
+        """No dataset card yet."""
+        assert (revision, path) == (self.head(repo_id), "README.md")
+
+    def commit(self, repo_id: str, parent: str, message: str, additions: dict[str, bytes]) -> None:
+        """The manifest and the dataset card, which have tests of their own."""
+        assert parent == self.head(repo_id)
+        assert message.startswith("Record chunk 3 of ")
+        assert set(additions) == {"README.md", "manifests/chunk_3.csv", "manifests/columns.json"}
 
     def upload(self, job: Upload, *_: object) -> Outcome:
         """Stands for `upload.run`: takes everything below the staging folder, as the CLI does."""

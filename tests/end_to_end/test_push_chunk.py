@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from huggingface_hub import configure_http_backend
-from huggingface_hub.utils import _http, are_progress_bars_disabled  # type: ignore[attr-defined] # not in its own list
+from huggingface_hub import configure_http_backend, get_session
+from huggingface_hub.utils import are_progress_bars_disabled  # type: ignore[attr-defined] # not in its own list
 
 from localhub.faults import Fault
 from localhub.testing import RunningHub
@@ -28,6 +28,7 @@ from wikidata.errors import (
 )
 from wikidata.push import push_chunk
 from wikidata.records.lock import hold
+from wikidata.report.terminal import Terminal
 
 LABELS = {Table.LABELS: REPOS[Table.LABELS]}
 
@@ -200,7 +201,7 @@ def test_a_tick_leaves_alone_what_another_push_has_done_meanwhile(
     monkeypatch.setattr("wikidata.commands.push.due_chunks", lambda _: [3])  # listed before the other one was done
     hub.reset_counts()
     settings = Settings.from_environment({name: str(called.root / folder) for name, folder in FOLDERS.items()})
-    assert list(_failures(settings, Selection())) == []
+    assert list(_failures(settings, Selection(), Terminal(quiet=True))) == []
     assert hub.counts().total == 0
 
 
@@ -215,18 +216,18 @@ def test_a_dry_run_changes_nothing(called: Box, hub: RunningHub, monkeypatch: py
 
 @pytest.mark.instant
 def test_the_process_of_the_caller_is_left_as_it_was(called: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    def factory() -> requests.Session:
-        return requests.Session()
+    class Theirs(requests.Session):
+        pass
 
-    configure_http_backend(factory)
+    configure_http_backend(Theirs)
     try:
         assert not are_progress_bars_disabled()
         push(called)
         assert not are_progress_bars_disabled()
-        assert _http._GLOBAL_BACKEND_FACTORY is factory
+        assert type(get_session()) is Theirs
         monkeypatch.setenv("HF_TOKEN", "wrong")
         with pytest.raises(HubError):
             push(called)
-        assert _http._GLOBAL_BACKEND_FACTORY is factory
+        assert type(get_session()) is Theirs
     finally:
         configure_http_backend()

@@ -111,12 +111,12 @@ def fingerprint(path: Path) -> tuple[int, str]:
 def on_the_hub(hub: RunningHub, table: Table) -> dict[str, tuple[int, str]]:
     """What the Hub has of a table's data: path → (size, sha256)."""
     files = hub.files(REPOS[table]).items()
-    return {path: (file.size, file.sha256) for path, file in files if path not in {".gitattributes", "README.md"}}
+    return {path: (file.size, file.sha256) for path, file in files if "=" in path}
 
 
 def data_commits(hub: RunningHub, repo: str) -> list[HubCommit]:
-    """The commits of a repo's data, newest first: not those that made the repo and its card."""
-    return [commit for commit in hub.commits(repo)[:-1] if not commit.title.startswith("Update the card")]
+    """The commits of a repo's data, newest first: not those that made the repo, and its card and manifests."""
+    return [commit for commit in hub.commits(repo)[:-1] if not commit.title.startswith(("Update the card", "Record"))]
 
 
 def assert_arrived(box: Box, hub: RunningHub, chunk: int, tables: Iterable[Table] = Table) -> None:

@@ -1,14 +1,17 @@
 """What the Hub lacks is told by size and content, however the Hub stores a file."""
 
+import os
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from localhub.faults import Fault
 from localhub.testing import RunningHub
 from wikidata.config import Layout, Settings, Table
-from wikidata.errors import HubUnavailableError
-from wikidata.hub.client import Hub, RemoteFile, lacking
+from wikidata.errors import HubRefusedError, HubUnavailableError
+from wikidata.hub.client import Hub, Overview
+from wikidata.hub.files import RemoteFile, lacking
 from wikidata.records.manifest import SCHEMA, Manifest
 from wikidata.report.listener import Listener
 from wikidata.retry import RetryPolicy
@@ -28,7 +31,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 def hub_client(attempts: int = 1) -> Hub:
-    settings = Settings.from_environment({"ATTEMPTS": str(attempts), "RETRY_SECONDS": "0.01"})
+    settings = Settings.from_environment(os.environ | {"ATTEMPTS": str(attempts), "RETRY_SECONDS": "0.01"})
     return Hub(RetryPolicy(settings, Listener().note))
 
 
@@ -90,34 +93,40 @@ def test_a_look_costs_one_request_for_every_400_paths(hub: RunningHub, client: H
         ("notes.txt", None),
     ],
 )
-def test_a_visit_tells_keys_and_layout_from_three_requests(
+def test_folders_and_layout_are_told_by_three_requests(
     hub: RunningHub, client: Hub, name: str, layout: Layout | None
 ) -> None:
-    assert client.overview(REPO).revision is None
+    assert client.overview(REPO) == Overview(None)
     client.create(REPO, private=False)
-    assert client.overview(REPO).layout is None
-    for path in ("README.md", f"language=en/{name}", f"language=no/{name}"):
+    assert client.layout_of(REPO, client.overview(REPO)) is None
+    for path in ("README.md", "manifests/chunk_3.csv", f"language=en/{name}", f"language=no/{name}"):
         hub.replace_file(REPO, path, CONTENT)
     hub.reset_counts()
-    visit = client.overview(REPO)
-    assert visit.revision == hub.commits(REPO)[0].oid
-    assert (visit.folders, visit.layout) == (["language=en", "language=no"], layout)
+    overview = client.overview(REPO)
+    assert overview.revision == hub.commits(REPO)[0].oid
+    assert overview.key_folders == ["language=en", "language=no"]
+    assert client.layout_of(REPO, overview) is layout
     assert hub.counts().total == (3 if layout else 4)
 
 
-def test_the_files_of_a_chunk_are_found_in_both_layouts_and_those_of_no_other(hub: RunningHub, client: Hub) -> None:
+def test_the_files_of_a_folder_that_is_not_there_are_none(hub: RunningHub, client: Hub) -> None:
     client.create(REPO, private=False)
-    of_chunk_3 = [PATH, "language=en/chunk_3-00000-of-00065_2.parquet", "language=no/chunk_3.parquet"]
-    others = [
-        "chunk_3.parquet",
-        "language=no/chunk_30.parquet",
-        "language=no/chunk_30-00003-of-00004.parquet",
-        "a=b/c/d",
-    ]
-    for path in of_chunk_3 + others:
-        hub.replace_file(REPO, path, CONTENT)
-    assert client.files_of_chunk(REPO, client.head(REPO), 3) == of_chunk_3
-    assert client.files_of_chunk(REPO, None, 3) == []
+    hub.replace_file(REPO, "manifests/chunk_3.csv", CONTENT)
+    revision = client.head(REPO) or ""
+    assert list(client.files(REPO, revision, "manifests")) == ["manifests/chunk_3.csv"]
+    assert client.files(REPO, revision, "absent") == {}
+    assert client.files(REPO, revision)["manifests/chunk_3.csv"].is_content(CONTENT)
+
+
+def test_a_404_without_a_code_means_the_repo_or_the_file_that_was_asked_for(hub: RunningHub, client: Hub) -> None:
+    client.create(REPO, private=False)
+    revision = client.head(REPO) or "none"
+    hub.set_faults(*(Fault(endpoint, status=404, times=None, code="") for endpoint in ("info", "resolve")))
+    assert client.head(REPO) is None
+    assert client.read(REPO, revision, "README.md") is None
+    hub.set_faults(Fault("resolve", status=404, times=None, code="RepoNotFound"))
+    with pytest.raises(HubRefusedError, match="no such repo"):
+        client.read(REPO, revision, "README.md")
 
 
 def test_nobody_there_is_told_with_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

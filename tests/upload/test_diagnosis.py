@@ -3,7 +3,7 @@
 import pytest
 
 from wikidata.errors import Kind
-from wikidata.hub.meaning import HOURLY_QUOTA_SECONDS, kind_of_status, retry_after_of_words
+from wikidata.hub.meaning import HOURLY_QUOTA_SECONDS, kind_of, retry_after_of_words
 from wikidata.upload.diagnosis import diagnose
 
 XET_CLIENT, XET_SERVER = (f"Request error: HTTP status {side} error" for side in ("client", "server"))
@@ -21,16 +21,16 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422, 507])
 def test_a_permanent_error_is_known_by_its_status(status: int) -> None:
-    assert kind_of_status(status) is Kind.PERMANENT
+    assert kind_of(status) is Kind.PERMANENT
 
 
 @pytest.mark.parametrize("status", [408, 409, 412, 500, 502, 503, 504, 520])
 def test_a_transient_error_is_known_by_its_status(status: int) -> None:
-    assert kind_of_status(status) is Kind.TRANSIENT
+    assert kind_of(status) is Kind.TRANSIENT
 
 
 def test_too_many_requests_is_a_quota() -> None:
-    assert kind_of_status(429) is Kind.QUOTA
+    assert kind_of(429) is Kind.QUOTA
 
 
 def test_the_first_failed_job_counts_with_the_words_of_the_hub() -> None:

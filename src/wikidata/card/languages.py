@@ -88,7 +88,7 @@ def bcp_47(code: str) -> str:
 
 
 def code_of(table: Table, key: str) -> str | None:
-    """The language code in a key; None where there is none, as in `commonswiki`."""
+    """The language code in a key; None if there is none, as in `commonswiki`."""
     if table.partition_column == "language":
         return key
     match = _PROJECT.fullmatch(key)

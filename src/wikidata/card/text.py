@@ -61,16 +61,16 @@ class CardFacts:
     all_parts: int
 
 
-def make_card(facts: CardFacts, before: str | None = None) -> str:
-    """The card of a repo; what people wrote into the one `before` is kept. Raises CardError where that is damaged."""
+def make_card(facts: CardFacts, before: str | None = None, *, with_languages: bool = True) -> str:
+    """The card of a repo; what people wrote into the one `before` is kept. Raises CardError if that is damaged."""
     header, body = _split(before or "")
     kept = _without_generated_keys(header)
     start, end = _around_block(body)
-    return f"---\n{kept}{_header(facts)}---\n{start}{BEGIN}\n{_body(facts)}{END}{end}"
+    return f"---\n{kept}{_header(facts, with_languages)}---\n{start}{BEGIN}\n{_body(facts)}{END}{end}"
 
 
 def default_key(facts: CardFacts) -> str | None:
-    """The key that is loaded where none is asked for: English where there is any, else the one with the most rows."""
+    """The key that is loaded if none is asked for: English if there is any, else the one with the most rows."""
     if facts.table.default_key in facts.keys:
         return facts.table.default_key
     return max(sorted(facts.keys), key=lambda key: facts.keys[key].rows, default=None)
@@ -81,12 +81,13 @@ def size_category(rows: int) -> str:
     return next((name for exponent, name in enumerate(_SIZES, start=3) if rows < 10**exponent), "n>1T")
 
 
-def _header(facts: CardFacts) -> str:
+def _header(facts: CardFacts, with_languages: bool) -> str:
     """The generated keys as YAML. Every string is quoted: `no` alone would be false."""
     languages = languages_of(facts.table, facts.keys)
     rows = sum(key.rows for key in facts.keys.values())
     lines = [f"pretty_name: {_quoted(f'Wikidata {facts.table}')}", "license: cc0-1.0"]
-    lines += _list("language", languages.iso_639) + _list("language_bcp47", languages.bcp_47)
+    if with_languages:
+        lines += _list("language", languages.iso_639) + _list("language_bcp47", languages.bcp_47)
     lines += _list("tags", ["wikidata", "wikimedia", "knowledge-graph", "multilingual", str(facts.table)])
     lines += _list("size_categories", [size_category(rows)])
     lines.append("configs:" if facts.keys else "configs: []")
@@ -155,11 +156,11 @@ def _without_generated_keys(header: str) -> str:
     try:
         node = yaml.compose(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # 5 times as fast
     except yaml.YAMLError as error:
-        raise CardError(f"its header is no YAML: {' '.join(str(error).split())[:200]}") from error
+        raise CardError(f"its header is not YAML: {' '.join(str(error).split())[:200]}") from error
     if node is None:
         return header
     if not isinstance(node, yaml.MappingNode) or node.flow_style:
-        raise CardError("its header is no list of keys and values")
+        raise CardError("its header is not a list of keys and values")
     lines = header.splitlines(keepends=True)
     starts = [key.start_mark.line for key, _ in node.value]
     ends = [*starts[1:], len(lines)]

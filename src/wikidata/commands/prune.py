@@ -1,13 +1,16 @@
 """`wikidata prune`: list the orphaned files of a chunk, which are on the Hub and no longer produced locally."""
 
 from wikidata.config import Layout, Selection, Settings, Table
-from wikidata.dataset.survey import survey
+from wikidata.dataset.survey import Partitions, survey
 from wikidata.errors import Exit, UsageError
+from wikidata.names import parse_data_file, remote_manifest
 from wikidata.plan import paths_of, pushable_chunk
 from wikidata.records.lock import hold
+from wikidata.records.receipt import remove_receipt
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
 from wikidata.state import get_all_state
+from wikidata.sync import sync
 
 
 def run(settings: Settings, chosen: Selection) -> Exit:
@@ -19,34 +22,52 @@ def run(settings: Settings, chosen: Selection) -> Exit:
             for path in orphans:
                 print(f"{session.repos[table]}/{path}")
             where = f"chunk {chosen.chunk} {table}: {len(orphans)} orphaned files"
-            print(
-                f"{where}{': deleted' if settings.yes and orphans else ': set YES=1 to delete them' if orphans else ''}"
-            )
+            done = ": deleted" if settings.yes else ": set YES=1 to delete them"
+            print(f"{where}{done if orphans else ''}")
     return Exit.OK
 
 
 def prune(session: Session, chunk: int) -> dict[Table, list[str]]:
     """Find the orphaned files of a complete chunk, and delete them if `YES`. Returns their paths.
 
-    The local files are surveyed again, so damaged ones delete nothing, and only paths of this chunk are ever looked
-    at. `LAYOUT` says which layout is to stay, if it is not the repo's own: so a repo is prepared for the other one.
+    The local files are surveyed again, so damaged ones delete nothing, and only paths of this chunk are ever deleted.
+    `LAYOUT` says which layout is to stay, if it is not the repo's own: so a repo is prepared for the other one.
     """
     settings = session.settings
 
     def sweep(table: Table) -> list[str]:
         partitions = survey(chunk, whole.parts, table, settings.output_dir, settings.audit_dir)
-        repo_id = session.repos[table]
-        visit = session.hub.overview(repo_id)
-        layout = settings.layout if settings.layout is not Layout.AUTO else visit.layout or Layout.FILES
-        produced = set(paths_of(layout, partitions))
-        orphans = [path for path in session.hub.files_of_chunk(repo_id, visit.revision, chunk) if path not in produced]
-        if orphans and settings.yes:
-            message = f"Remove {len(orphans)} orphaned files of chunk {chunk} of {table}"
-            session.hub.delete(repo_id, orphans, visit.revision, message)
-        return orphans
+        found: list[str] = []
+        session.retry(lambda: _sweep(session, partitions, found))
+        return found
 
     with hold(settings.manifest_dir, f"prune of chunk {chunk}"):
         whole = pushable_chunk(get_all_state(settings.state_dir), chunk)
         if settings.yes:
             session.check_rights()
         return session.for_each_table(sweep)
+
+
+def _sweep(session: Session, partitions: Partitions, found: list[str]) -> None:
+    """Add the orphaned files to `found`, and delete them if `YES`, with the manifest if that names any of them."""
+    settings, table, chunk = session.settings, partitions.table, partitions.chunk
+    repo_id = session.repos[table]
+    revision = session.hub.head(repo_id)
+    if revision is None:
+        return
+    there = session.hub.files(repo_id, revision)
+    files = {path: file for path in there if (file := parse_data_file(path))}
+    layouts = {file.layout for file in files.values()}
+    layout = settings.layout if settings.layout is not Layout.AUTO else next(iter(layouts), Layout.FILES)
+    produced = set(paths_of(layout, partitions))
+    orphans = sorted(path for path, file in files.items() if file.chunk == chunk and path not in produced)
+    found += [path for path in orphans if path not in found]
+    if not orphans or not settings.yes:
+        return
+    manifest = sync(session, table, repo_id, revision, there=there, pending=chunk).manifests.get(chunk)
+    if manifest and set(orphans) & set(manifest.files["path"]):
+        remove_receipt(settings.manifest_dir, chunk, table)
+        if remote_manifest(chunk) in there:
+            orphans.append(remote_manifest(chunk))
+    message = f"Remove {len(found)} orphaned files of chunk {chunk} of {table}"
+    session.hub.commit(repo_id, revision, message, deletions=orphans)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from wikidata.config import Selection, Settings
+from wikidata.config import Selection, Settings, Table
 from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import describe, report
 from wikidata.report.ping import Ping
 from wikidata.report.terminal import Terminal, readable_bytes, table_of
@@ -32,7 +33,8 @@ def _push(settings: Settings, chosen: Selection) -> Exit:
     ping.start()
     is_tick = chosen.chunk is None and not sys.stderr.isatty()
     codes, told = [], []
-    for error in _failures(settings, chosen):
+    terminal = Terminal(quiet=settings.quiet)
+    for error in _failures(settings, chosen, terminal):
         codes.append(error.exit_code)
         if not (is_tick and _is_quiet(error, settings)):
             report(error)
@@ -40,11 +42,11 @@ def _push(settings: Settings, chosen: Selection) -> Exit:
     if told:
         ping.fail(told)
     elif not codes:
-        ping.success()
+        ping.success(terminal.news)
     return worst(codes)
 
 
-def _failures(settings: Settings, chosen: Selection) -> Iterator[PushError]:
+def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iterator[PushError]:
     """Push each chunk, and yield what failed as it fails."""
     try:
         state = get_all_state(settings.state_dir)
@@ -54,12 +56,12 @@ def _failures(settings: Settings, chosen: Selection) -> Iterator[PushError]:
     if chosen.chunk is None:
         yield from stuck_chunks(state, settings.state_dir)
     chunks = [chosen.chunk] if chosen.chunk is not None else due_chunks(state)
-    if not chunks:
+    has_cards = chosen.chunk is None and any(due(settings.manifest_dir, map(card_subject, Table)))
+    if not chunks and not has_cards:
         return
-    from wikidata.push import push
+    from wikidata.push import push, push_waiting_cards
     from wikidata.session import Session
 
-    terminal = Terminal(quiet=settings.quiet)
     with Session(settings, chosen.repos(settings), terminal) as session:
         for chunk in chunks:
             try:
@@ -69,6 +71,11 @@ def _failures(settings: Settings, chosen: Selection) -> Iterator[PushError]:
                 yield error
                 if isinstance(error, TryLaterError):
                     return
+        if has_cards:
+            try:
+                push_waiting_cards(session, state)
+            except PushError as error:
+                yield error
 
 
 def _is_quiet(error: PushError, settings: Settings) -> bool:

@@ -19,11 +19,11 @@ def run(settings: Settings, chosen: Selection) -> Exit:
         raise StateError(f"state: there are no {which} in {settings.state_dir}: is STATE_DIR right?")
     repos = target_repos(settings.hf_user)
     rows, tables = [], 0
-    for chunk in summary.iter_rows(named=True):
-        pushed = [t for t, repo_id in repos.items() if is_recorded(settings.manifest_dir, chunk["chunk"], t, repo_id)]
+    for row in summary.iter_rows(named=True):
+        pushed = [t for t, repo_id in repos.items() if is_recorded(settings.manifest_dir, row["chunk"], t, repo_id)]
         tables += len(pushed)
-        parts = f"{chunk['files']} of {chunk['parts'] or 'contradictory'}"
-        rows.append((str(chunk["chunk"]), parts, _steps(chunk), _word(chunk), ", ".join(pushed) or "-"))
+        parts = f"{row['files']} of {row['parts'] or 'contradictory'}"
+        rows.append((str(row["chunk"]), parts, _steps(row), _word(row), ", ".join(pushed) or "-"))
     print(table_of(rows, ("chunk", "parts", "steps", "state", "tables on the Hub")))
     pushed_chunks = summary.filter(pl.col("complete") & ~pl.col("due")).height
     print(
@@ -33,15 +33,13 @@ def run(settings: Settings, chosen: Selection) -> Exit:
     return Exit.OK
 
 
-def _steps(chunk: dict[str, int]) -> str:
+def _steps(row: dict[str, int]) -> str:
     """The lowest and the highest step of a chunk's files."""
-    low, high = (
-        "unreadable" if step == UNREADABLE else Step(step).name for step in (chunk["min_step"], chunk["max_step"])
-    )
+    low, high = ("unreadable" if step == UNREADABLE else Step(step).name for step in (row["min_step"], row["max_step"]))
     return low if low == high else f"{low} to {high}"
 
 
-def _word(chunk: dict[str, object]) -> str:
-    if chunk["due"]:
+def _word(row: dict[str, object]) -> str:
+    if row["due"]:
         return "to push"
-    return "pushed" if chunk["complete"] else "incomplete"
+    return "pushed" if row["complete"] else "incomplete"

@@ -42,7 +42,7 @@ class FooterReader:
 
 
 def conflict(one: pa.Schema, other: pa.Schema) -> str | None:
-    """Why two schemas cannot be made one, as `has x as int64, not as string like`; None where they can.
+    """Why two schemas cannot be made one, as `has x as int64, not as string like`; None if they can.
 
     They can where columns are missing in one, or null-typed.
     """
@@ -56,7 +56,7 @@ def conflict(one: pa.Schema, other: pa.Schema) -> str | None:
 
 
 def difference(one: pa.Schema, other: pa.Schema) -> str | None:
-    """The first thing in which two schemas differ, as `has the column x, unlike`; None where they are equal."""
+    """The first thing in which two schemas differ, as `has the column x, unlike`; None if they are equal."""
     for field in one:
         index = other.get_field_index(field.name)
         if index < 0:

@@ -76,7 +76,7 @@ def extents(partitions: Partitions, scale: Scale) -> dict[Layout, Extent]:
 
 
 def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
-    """The layout of a repo that has none yet, and why: files, where the finished dataset stays within the limits."""
+    """The layout of a repo that has none yet, and why: files, if the finished dataset stays within the limits."""
     files, packed = sizes[Layout.FILES], sizes[Layout.PACKED]
     fits = files.files <= FILES_A_REPO and files.entries <= ENTRIES_A_FOLDER
     layout = Layout.FILES if fits else Layout.PACKED
@@ -91,9 +91,9 @@ def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
 def settle(
     wish: Layout, there: Layout | None, sizes: dict[Layout, Extent], scale: Scale, repo_id: str
 ) -> tuple[Layout, str]:
-    """The layout to push with, and why where that is news.
+    """The layout to push with, and why if that is news.
 
-    Raises LayoutError where the repo has the other: a repo never has both.
+    Raises LayoutError if the repo has the other: a repo never has both.
     """
     if there is None:
         return choose(sizes, scale) if wish is Layout.AUTO else (wish, "")
@@ -105,31 +105,31 @@ def settle(
     return there, ""
 
 
-def check_limits(layout: Layout, size: Extent, partitions: Partitions, repo_id: str) -> list[str]:
-    """Warnings, a line each, about recommendations of the Hub that would not be kept.
+def check_limits(layout: Layout, size: Extent, partitions: Partitions, repo_id: str) -> dict[str, str]:
+    """Warnings about recommendations of the Hub that would not be kept: what each is about, and a line.
 
-    Raises LayoutError where a hard limit would be broken.
+    Raises LayoutError if a hard limit would be broken.
     """
     if size.entries > ENTRIES_A_FOLDER:
         raise LayoutError(
             f"{repo_id} would have {size.entries:,} files in a folder, the Hub allows {ENTRIES_A_FOLDER:,}: "
             "use LAYOUT=packed"
         )
-    warnings = []
+    warnings = {}
     if size.files > FILES_A_REPO:
-        warnings.append(f"{repo_id} would have {size.files:,} files, the Hub recommends {FILES_A_REPO:,} at most")
+        warnings["files"] = f"{repo_id} would have {size.files:,} files, the Hub recommends {FILES_A_REPO:,} at most"
     row_group_bytes, path = partitions.row_group
     if layout is Layout.FILES and row_group_bytes > VIEWER_ROW_GROUP_BYTES:
-        warnings.append(
+        warnings["row groups"] = (
             f"{path} has a row group of {row_group_bytes >> 20:,} MiB, the Hub's viewer reads "
             f"{VIEWER_ROW_GROUP_BYTES >> 20} at most: LAYOUT=packed makes smaller ones"
         )
     return warnings
 
 
-def check_upload(missing: pl.DataFrame, repo_id: str) -> list[str]:
+def check_upload(missing: pl.DataFrame, repo_id: str) -> dict[str, str]:
     """The same for the rows of a manifest that are about to be sent."""
-    warnings = []
+    warnings = {}
     if missing.height:
         path, size_bytes = missing.sort("size_bytes").select("path", "size_bytes").row(-1)
         if size_bytes > LARGEST_FILE_BYTES:
@@ -137,10 +137,12 @@ def check_upload(missing: pl.DataFrame, repo_id: str) -> list[str]:
                 f"{path} has {size_bytes / 1e9:,.0f} GB, the Hub allows {LARGEST_FILE_BYTES / 1e9:.0f} a file"
             )
         if size_bytes > FILE_BYTES:
-            warnings.append(f"{path} has {size_bytes / 1e9:,.0f} GB, the Hub recommends {FILE_BYTES / 1e9:.0f} at most")
+            warnings["large files"] = (
+                f"{path} has {size_bytes / 1e9:,.0f} GB, the Hub recommends {FILE_BYTES / 1e9:.0f} at most"
+            )
     commits = ceil(missing.height / FILES_A_COMMIT)
     if commits > COMMITS_AN_HOUR:
-        warnings.append(
+        warnings["commits"] = (
             f"{repo_id} needs about {commits:,} commits for {missing.height:,} files, the Hub allows about "
             f"{COMMITS_AN_HOUR} an hour: this will take several runs"
         )

@@ -104,8 +104,8 @@ def pack(
 ) -> list[Packed]:
     """Write the packed files below `folder`, several keys at a time, from the partition files below `source`.
 
-    Each appears whole or not at all. Raises ManifestError where a partition file cannot be read or has other rows than
-    before, StagingError where there is no room or `is_stopped`.
+    Each appears whole or not at all. Raises ManifestError if a partition file cannot be read or has other rows than
+    before, StagingError if there is no room or if it `is_stopped`.
     """
 
     def pack_one(each: Bundle) -> Packed:
@@ -161,7 +161,7 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _read_at_once(each: Bundle, source: Path, schema: pa.Schema) -> list[pa.Table] | None:
-    """All rows of a small key; None where it is large, or has to be read file by file to find out what is wrong."""
+    """All rows of a small key; None if it is large, or has to be read file by file to find out what is wrong."""
     if not each.is_uniform or each.size_bytes > _SMALL_KEY_BYTES:
         return None
     try:

@@ -66,7 +66,7 @@ class Partitions:
 def survey(chunk: int, parts: int, table: Table, output_dir: Path, audit_dir: Path) -> Partitions:
     """Find, check, count and hash the partition files of a table of a chunk, reading each file once.
 
-    Raises ManifestError, with the file and the reason, where a part or a key is missing, a file is no whole Parquet
+    Raises ManifestError, with the file and the reason, if a part or a key is missing, a file is not a whole Parquet
     file, or a row count disagrees with the sidecar.
     """
     folder = output_dir / table
@@ -111,10 +111,10 @@ def find(folder: Path, chunk: int, parts: int, table: Table) -> list[Found]:
     """The partition files of `chunk` below `folder`, sorted by path.
 
     Files of other chunks, unpartitioned files, hidden and temporary files are not among them. Raises ManifestError
-    where a file of this chunk lies in a folder that is no key's, is no regular file, or has another number of parts.
+    if a file of this chunk lies in a folder that is not a key's, is not a regular file, or has another number of parts.
     """
     if not folder.is_dir():
-        raise ManifestError(f"{table}: {folder} is no folder: is OUTPUT_DIR right?")
+        raise ManifestError(f"{table}: {folder} is not a folder: is OUTPUT_DIR right?")
     pattern = partition_files_of(chunk)
     found = []
     for key_folder in _scan(folder):
@@ -127,6 +127,17 @@ def find(folder: Path, chunk: int, parts: int, table: Table) -> list[Found]:
                 part = _checked_part(file, path, match, parts, table)
                 found.append(Found(path, key, part, int(match[3] or 0)))
     return sorted(found)
+
+
+def content_of(file: Path) -> tuple[str, int]:
+    """The sha256 of a Parquet file as hex, and its rows. Raises ManifestError if it is not one."""
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return digest, FooterReader()(str(file)).rows
+    except (pa.ArrowException, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ManifestError(f"it cannot be read as Parquet: {reason}") from error
 
 
 def _scan(folder: "Path | os.DirEntry[str]") -> Iterator["os.DirEntry[str]"]:
@@ -146,7 +157,7 @@ def _checked_key(folder: "os.DirEntry[str]", path: str, table: Table) -> str:
 
 def _checked_part(file: "os.DirEntry[str]", path: str, match: re.Match[str], parts: int, table: Table) -> int:
     if not file.is_file(follow_symlinks=False):
-        raise ManifestError(f"{table}: {path} is no regular file: put the file itself there")
+        raise ManifestError(f"{table}: {path} is not a regular file: put the file itself there")
     part, promised = int(match[1]), int(match[2])
     if promised != parts or part >= parts:
         raise ManifestError(f"{table}: {path} does not belong to a chunk of {parts} parts: remove it")
@@ -196,9 +207,9 @@ def _read_large(local: str, path: str, table: Table, footer: FooterReader) -> tu
 
 def _check_ends(path: str, table: Table, size_bytes: int, first: bytes, last: bytes) -> None:
     if size_bytes == 0:
-        raise ManifestError(f"{table}: {path} is empty: make it again")
+        raise ManifestError(f"{table}: {path} is empty: recreate it")
     if size_bytes < 3 * len(MAGIC) or first != MAGIC or last != MAGIC:
-        raise ManifestError(f"{table}: {path} is no whole Parquet file (truncated?): make it again")
+        raise ManifestError(f"{table}: {path} is not a whole Parquet file (truncated?): recreate it")
 
 
 def _checked_footer(footer: FooterReader, source: str | bytes, path: str, table: Table) -> Footer:
@@ -213,5 +224,5 @@ def _open_regular(path: str) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(None, "is no regular file", path)
+        raise OSError(None, "is not a regular file", path)
     return descriptor

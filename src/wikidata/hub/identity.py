@@ -13,7 +13,7 @@ class Identity:
     """The owner of a token and what the token may do.
 
     `organizations` maps the owner's organizations to the owner's role there; `role` is the token's: `read`, `write` or
-    `fineGrained` (None where the Hub does not say); `scopes` are the (type, name) pairs that a fine-grained token may
+    `fineGrained` (None if the Hub does not say); `scopes` are the (type, name) pairs that a fine-grained token may
     write to.
     """
 
@@ -23,7 +23,7 @@ class Identity:
     scopes: frozenset[tuple[str, str]] = frozenset()
 
     def refusal(self, repo_id: str) -> str | None:
-        """Why this token may not write to `repo_id`, and what to do; None where it may, as far as can be known."""
+        """Why this token may not write to `repo_id`, and what to do; None if it may, as far as can be known."""
         owner = repo_id.partition("/")[0]
         if self.role == "read":
             return (

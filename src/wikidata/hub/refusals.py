@@ -4,25 +4,27 @@ import os
 from typing import Any
 
 from wikidata.errors import HubError, HubUnavailableError, Kind, hub_error
-from wikidata.hub.meaning import kind_of_status, retry_after_of_words
+from wikidata.hub.meaning import advice, kind_of, retry_after_of_headers, retry_after_of_words
 
 
 def explain(subject: str, error: Exception) -> HubError:
-    """An error of the Hub or of the way to it, as one of ours."""
+    """An error of the Hub, or of the way to it, as one of ours."""
     response = getattr(error, "response", None)
     if response is None:
         endpoint = os.environ.get("HF_ENDPOINT") or "the Hub"
         return HubUnavailableError(f"{subject}: cannot reach {endpoint}: {_reason(error)}")
     words = _words(response)
-    message = f"{subject}: the Hub answered {response.status_code}: {words}"
-    kind = kind_of_status(response.status_code)
+    message = f"{subject}: the Hub answered {response.status_code}: {words}{advice(words)}"
+    kind = kind_of(response.status_code, words)
     if kind is Kind.PERMANENT and response.status_code in {401, 403}:
         message += ": check HF_TOKEN"
-    return hub_error(kind, message, _seconds(response.headers.get("Retry-After", "")) or retry_after_of_words(words))
+    refusal = hub_error(kind, message, retry_after_of_headers(response.headers) or retry_after_of_words(words))
+    refusal.status = response.status_code
+    return refusal
 
 
 def _words(response: Any) -> str:
-    """The Hub's own words, in one line."""
+    """The Hub's own words, in one line; those of a gateway, which answers with a page of HTML, are its status."""
     words = response.headers.get("X-Error-Message", "")
     if not words:
         try:
@@ -39,7 +41,3 @@ def _reason(error: BaseException) -> str:
     while error.__context__ is not None:
         error = error.__context__
     return (str(error) or type(error).__name__).splitlines()[0][:200]
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isdecimal() else None

@@ -4,7 +4,7 @@ A manifest is a CSV file, `manifests/chunk_3/labels.csv`, with one row per publi
 the repo, `language=en/chunk_3-00001-of-00064.parquet`), `size_bytes`, `sha256` (of the content, as hex), `rows`.
 Everything that a push uploads, looks for and proves is read from it.
 
-Where the files are packed, a fifth column `sources_sha256` tells what each was made from, in one figure; the partition
+If the files are packed, a fifth column `sources_sha256` tells what each was made from, in one digest; the partition
 files themselves stand beside it, in `labels.sources.csv`: `path` (the packed file), `source`, `size_bytes`, `sha256`,
 `rows`.
 """
@@ -19,7 +19,7 @@ import polars as pl
 
 from wikidata.config import Table
 from wikidata.errors import DiskError, ManifestError
-from wikidata.names import chunk_folder
+from wikidata.names import chunk_folder, data_files_of
 from wikidata.system.files import make_private_folder, write_atomically
 
 SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64}
@@ -74,7 +74,7 @@ def sources_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
 
 
 def file_digest(path: Path) -> str | None:
-    """The sha256 of a written manifest, as hex; None where there is none."""
+    """The sha256 of a written manifest, as hex; None if there is none."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
@@ -102,15 +102,14 @@ def read_manifest(manifest_dir: Path, chunk: int, table: Table, folder: Path) ->
     path = manifest_path(manifest_dir, chunk, table)
     try:
         content = path.read_bytes()
-        files = pl.read_csv(content, schema_overrides=PACKED_SCHEMA)
     except FileNotFoundError:
         raise ManifestError(f"{table}: chunk {chunk} has no manifest: run make push CHUNK={chunk}") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk} ({reason})") from error
-    if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
-        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk}")
-    return Manifest(chunk, table, folder, files, written=content)
+    except OSError as error:
+        raise ManifestError(f"{table}: {path} cannot be read: {error.strerror}: mend its permissions") from error
+    try:
+        return parse_manifest(content, chunk, table, folder)
+    except ManifestError as error:
+        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk} ({error})") from error
 
 
 def find_manifest(manifest_dir: Path, chunk: int, table: Table) -> Manifest | None:
@@ -119,6 +118,28 @@ def find_manifest(manifest_dir: Path, chunk: int, table: Table) -> Manifest | No
         return read_manifest(manifest_dir, chunk, table, manifest_dir)
     except ManifestError:
         return None
+
+
+def parse_manifest(content: bytes, chunk: int, table: Table, folder: Path) -> Manifest:
+    """The content of a manifest file as a manifest of a chunk. Raises ManifestError with the reason if it is not one.
+
+    Its rows must be sorted, and name data files of that table and chunk.
+    """
+    try:
+        files = pl.read_csv(content, schema_overrides=PACKED_SCHEMA)
+    except pl.exceptions.PolarsError as error:
+        raise ManifestError(next(iter(str(error).splitlines()), type(error).__name__)) from error
+    if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
+        raise ManifestError("other columns, or empty cells")
+    paths = files["path"].to_list()
+    if paths != sorted(set(paths)):
+        raise ManifestError("its paths are not sorted")
+    others = files.filter(~pl.col("path").str.contains(data_files_of(table, chunk)))
+    if others.height:
+        raise ManifestError(f"{others['path'][0]!a} is not a file of chunk {chunk}")
+    if not files["sha256"].str.contains(r"^[0-9a-f]{64}$").all() or (files["rows"] < 0).any():
+        raise ManifestError("a digest or a number of rows is not one")
+    return Manifest(chunk, table, folder, files, written=content)
 
 
 def _encode(frame: pl.DataFrame) -> bytes:

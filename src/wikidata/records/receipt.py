@@ -7,7 +7,7 @@ from pathlib import Path
 from wikidata.config import Table
 from wikidata.errors import DiskError
 from wikidata.names import ANY_CHUNK, chunk_folder, chunk_of_folder
-from wikidata.records.manifest import Manifest, file_digest, find_manifest, manifest_path
+from wikidata.records.manifest import file_digest, manifest_path
 from wikidata.system.files import make_private_folder, write_atomically
 
 
@@ -41,7 +41,7 @@ def write_receipt(manifest_dir: Path, chunk: int, table: Table, receipt: Receipt
 
 
 def read_receipt(manifest_dir: Path, chunk: int, table: Table) -> Receipt | None:
-    """Read a receipt; None where there is none, or none that can be believed."""
+    """Read a receipt; None if there is none, or none that can be believed."""
     try:
         return Receipt(**json.loads(receipt_path(manifest_dir, chunk, table).read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -60,20 +60,10 @@ def is_vouched_for(manifest_dir: Path, chunk: int, table: Table, repo_id: str, d
     return receipt is not None and (receipt.repo, receipt.manifest_sha256) == (repo_id, digest)
 
 
-def confirmed_manifests(manifest_dir: Path, table: Table, repo_id: str) -> list[Manifest]:
-    """The manifests of a table that have a receipt, each read once, by chunk."""
-    manifests = (find_manifest(manifest_dir, chunk, table) for chunk in recorded_chunks(manifest_dir))
-    return [
-        manifest
-        for manifest in manifests
-        if manifest and is_vouched_for(manifest_dir, manifest.chunk, table, repo_id, manifest.digest)
-    ]
-
-
-def recorded_chunks(manifest_dir: Path) -> list[int]:
-    """The chunks of which there is any receipt, in order."""
-    folders = (folder for folder in manifest_dir.glob(ANY_CHUNK) if any(folder.glob("*.receipt.json")))
-    return sorted(chunk for folder in folders if (chunk := chunk_of_folder(folder.name)) is not None)
+def recorded_chunks(manifest_dir: Path, table: Table) -> list[int]:
+    """The chunks of which there is a receipt of the table, in order."""
+    receipts = manifest_dir.glob(f"{ANY_CHUNK}/{table}.receipt.json")
+    return sorted(chunk for each in receipts if (chunk := chunk_of_folder(each.parent.name)) is not None)
 
 
 def remove_receipt(manifest_dir: Path, chunk: int, table: Table) -> None:

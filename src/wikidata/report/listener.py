@@ -1,4 +1,6 @@
-"""What a push tells while it works. The push itself prints nothing; `main.py` listens on behalf of the user."""
+"""What a push tells while it works. The push itself prints nothing; the terminal listens on behalf of the user."""
+
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -12,13 +14,22 @@ class Listener:
     """Hears everything and does nothing; called from the threads of the tables."""
 
     def note(self, message: str) -> None:
-        """Something went wrong that is being waited out."""
+        """Something went wrong that will be tried again."""
 
     def settled(self, table: Table, why: str) -> None:
         """A repo is given its layout."""
 
-    def warn(self, table: Table, warning: str) -> None:
-        """A recommendation of the Hub is not kept."""
+    def warn(self, table: Table, warning: str, *, is_news: bool) -> None:
+        """Something is not as it should be, and the push goes on; `is_news` if it was not said before, or long ago."""
+
+    def fetched(self, table: Table, chunks: Sequence[int]) -> None:
+        """The manifests of these chunks were fetched from the Hub: ours were missing, or not the same."""
+
+    def listed(self, table: Table, files: int) -> None:
+        """So many files of a repo are listed so far."""
+
+    def finish(self) -> None:
+        """Nothing more is told of what is under way."""
 
     def packing(self, table: Table, keys: int) -> None:
         """So many keys of a table are about to be packed."""

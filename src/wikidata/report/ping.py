@@ -16,7 +16,7 @@ BODY_LIMIT_BYTES = 10_000
 
 
 class Ping:
-    """Pings `url`, or nobody where it is empty. A ping that fails is only worth a `warn`ing."""
+    """Pings `url`, or nobody if it is empty. A ping that fails is only worth a `warn`ing."""
 
     def __init__(self, url: str, warn: Callable[[str], None]) -> None:
         if url and not url.startswith(("http://", "https://")):
@@ -27,13 +27,17 @@ class Ping:
         """A push starts."""
         self._send("/start", b"")
 
-    def success(self) -> None:
-        """It went well."""
-        self._send("", b"")
+    def success(self, lines: Sequence[str] = ()) -> None:
+        """It went well; `lines` are warnings, if there are any."""
+        self._send("", self._body(lines))
 
     def fail(self, lines: Sequence[str]) -> None:
         """It did not; `lines` say why."""
-        self._send("/fail", Redactor()("\n".join(lines).encode())[-BODY_LIMIT_BYTES:])
+        self._send("/fail", self._body(lines))
+
+    @staticmethod
+    def _body(lines: Sequence[str]) -> bytes:
+        return Redactor()("\n".join(lines).encode())[-BODY_LIMIT_BYTES:]
 
     def _send(self, suffix: str, body: bytes) -> None:
         if not self.url:

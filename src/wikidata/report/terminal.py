@@ -27,11 +27,15 @@ def readable_bytes(size_bytes: float) -> str:
 
 
 class Terminal(Listener):
-    """Prints a line for each table and chunk, unless `quiet`; progress only where standard error is a terminal."""
+    """Prints a line for each table and chunk, unless `quiet`; progress only if standard error is a terminal.
+
+    `news` are the warnings that were not told before.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
         self.attended = sys.stderr.isatty()
+        self.news: list[str] = []
         self.lock = threading.Lock()
         self.bars: dict[Table, tqdm[NoReturn]] = {}
 
@@ -42,28 +46,36 @@ class Terminal(Listener):
     def settled(self, table: Table, why: str) -> None:
         self._say(f"{table}: {why}")
 
-    def warn(self, table: Table, warning: str) -> None:
-        if not self.quiet:
-            self._write(f"{table}: warning: {warning}", sys.stderr)
+    def warn(self, table: Table, warning: str, *, is_news: bool) -> None:
+        line = f"{table}: warning: {warning}"
+        if is_news:
+            self.news.append(line)
+        if is_news or not self.quiet:
+            self._write(line, sys.stderr)
+
+    def fetched(self, table: Table, chunks: Sequence[int]) -> None:
+        if chunks:
+            several = f"{len(chunks)} chunks" if len(chunks) > 1 else f"chunk {chunks[0]}"
+            self._say(f"{table}: the manifest of {several} was fetched from the Hub")
 
     def packing(self, table: Table, keys: int) -> None:
         if self.attended and keys:
             self._write(f"{table}: packing {keys} keys", sys.stderr)
+
+    def listed(self, table: Table, files: int) -> None:
+        if not self.attended:
+            return
+        with self.lock:
+            if table not in self.bars:
+                self.bars[table] = self._bar(table, None, f"{table}: listing")
+            self.bars[table].update(files - self.bars[table].n)
 
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
         if not self.attended:
             return
         with self.lock:
             self._close(manifest.table)
-            self.bars[manifest.table] = tqdm(
-                total=missing.height,
-                desc=f"{manifest.table:<12} → {repo_id}",
-                unit="file",
-                position=list(Table).index(manifest.table),
-                leave=False,
-                dynamic_ncols=True,
-                file=sys.stderr,
-            )
+            self.bars[manifest.table] = self._bar(manifest.table, missing.height, f"{manifest.table:<12} → {repo_id}")
 
     def progress(self, table: Table, progress: Progress) -> None:
         with self.lock:
@@ -88,6 +100,13 @@ class Terminal(Listener):
         with self.lock:
             for table in list(self.bars):
                 self._close(table)
+
+    @staticmethod
+    def _bar(table: Table, total: int | None, words: str) -> "tqdm[NoReturn]":
+        position = list(Table).index(table)
+        return tqdm(
+            total=total, desc=words, unit=" files", position=position, leave=False, dynamic_ncols=True, file=sys.stderr
+        )  # fmt: skip
 
     def _close(self, table: Table) -> None:
         if bar := self.bars.pop(table, None):

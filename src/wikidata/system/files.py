@@ -13,7 +13,7 @@ def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE) -> No
     """Write `content` under a temporary name in the same folder, sync it, and rename it to `path`.
 
     After a crash or a power cut `path` holds the old content or the new, never a part. `mode` is narrowed by the
-    user's umask. Raises DiskError where it cannot be written.
+    user's umask. Raises DiskError if it cannot be written.
     """
     try:
         _write(path, content, mode)
@@ -46,7 +46,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> Path:
-    """Create `folder` and its parents, readable by the user alone where they are new. Raises DiskError."""
+    """Create `folder` and its parents, readable by the user alone if they are new. Raises DiskError."""
     try:
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         for parent in reversed(missing):

@@ -9,7 +9,7 @@ import re
 from itertools import takewhile
 
 from wikidata.errors import Kind
-from wikidata.hub.meaning import Failure, kind_of_status, retry_after_of_words
+from wikidata.hub.meaning import Failure, advice, kind_of, retry_after_of_words
 from wikidata.upload.generations import GENERATIONS, any_of
 
 _LOCAL_TROUBLE = (
@@ -59,10 +59,12 @@ def diagnose(lines: list[str]) -> Failure | None:
     words = [lines[start].strip(), *filter(None, map(str.strip, more))]
     text = "\n".join(words)
     kind = _kind_of_words(text)
-    return Failure(kind, " ".join(words)[:600], retry_after_of_words(text) if kind is Kind.QUOTA else None)
+    return Failure(
+        kind, " ".join(words)[:600] + advice(text), retry_after_of_words(text) if kind is Kind.QUOTA else None
+    )
 
 
 def _kind_of_words(text: str) -> Kind:
     if status := _ERRORS.search(text) or _REPEATED_ERRORS.search(text):
-        return kind_of_status(int(next(filter(None, status.groups()), 400)))
+        return kind_of(int(next(filter(None, status.groups()), 400)), text)
     return Kind.PERMANENT if any(words in text for words in _LOCAL_TROUBLE) else Kind.TRANSIENT

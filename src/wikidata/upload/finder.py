@@ -39,7 +39,7 @@ class Uploader:
 def find_program(name: str) -> str:
     """The program that `UPLOADER` names: `huggingface-cli`, `hf`, `library` (our own Python), or another or its path.
 
-    Raises ProgramError saying what to do where it is absent.
+    Raises ProgramError saying what to do if it is absent.
     """
     if name == LIBRARY:
         return sys.executable
@@ -53,7 +53,7 @@ def find_uploader(name: str, manifest_dir: Path) -> Uploader:
     """That program, with its generation by the version that it says it has.
 
     The version is remembered in `manifest_dir` by the program's path and modification time. Raises ProgramError
-    saying what to do where the program is absent, a stub, or of a version that cannot upload.
+    saying what to do if the program is absent, a stub, or of a version that cannot upload.
     """
     program = find_program(name)
     if name == LIBRARY:
@@ -91,21 +91,21 @@ def _generation(program: str, found: str) -> Generation:
 
 
 def _known_version(program: str, manifest_dir: Path) -> str:
-    """The version of a program, from memory where the file is the same as when it was asked."""
-    memory = manifest_dir / ".uploaders.json"
+    """The version of a program, as remembered if the file is the same as when it was asked."""
+    cache = manifest_dir / ".uploaders.json"
     modified_ns = os.stat(program).st_mtime_ns
-    known = _read(memory)
+    known = _read(cache)
     if known.get(program, [None])[0] == modified_ns:
         return str(known[program][1])
     found = _ask(program)
     make_private_folder(manifest_dir)
-    write_atomically(memory, json.dumps(known | {program: [modified_ns, found]}).encode() + b"\n")
+    write_atomically(cache, json.dumps(known | {program: [modified_ns, found]}).encode() + b"\n")
     return found
 
 
-def _read(memory: Path) -> dict[str, list[object]]:
+def _read(cache: Path) -> dict[str, list[object]]:
     try:
-        content = json.loads(memory.read_bytes())
+        content = json.loads(cache.read_bytes())
     except (OSError, ValueError):
         return {}
     if not isinstance(content, dict):
@@ -114,7 +114,7 @@ def _read(memory: Path) -> dict[str, list[object]]:
 
 
 def _ask(program: str) -> str:
-    """The version that a program says it has. Raises ProgramError where it says none."""
+    """The version that a program says it has. Raises ProgramError if it says none."""
     given = {"HF_HUB_DISABLE_UPDATE_CHECK": "1", "NO_COLOR": "1", "PATH": search_path()}
     try:
         asked = subprocess.run(

@@ -1,4 +1,4 @@
-"""The uploader that is no CLI: `python -m wikidata.upload.library REPO FOLDER WORKERS MESSAGE`, for `UPLOADER=library`.
+"""`UPLOADER=library`: `python -m wikidata.upload.library REPO FOLDER WORKERS MESSAGE`, which needs no CLI.
 
 A process of its own, under the watcher like the others, because huggingface_hub retries for ever and in threads.
 """
@@ -10,7 +10,7 @@ from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-def
 
 
 def main(repo_id: str, folder: str, workers: str, message: str) -> None:
-    """Upload everything below `folder` to the dataset `repo_id`, by `upload_large_folder` where it still exists."""
+    """Upload everything below `folder` to the dataset `repo_id`, by `upload_large_folder` if it still exists."""
     disable_progress_bars()
     if hasattr(huggingface_hub, "upload_large_folder"):
         huggingface_hub.upload_large_folder(

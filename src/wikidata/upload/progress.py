@@ -30,7 +30,7 @@ class Progress:
 
 
 class ProgressMeter:
-    """Looks at the memory of the CLI with process id `pid` that uploads `folder`."""
+    """Looks at the cache of the CLI with process id `pid` that uploads `folder`."""
 
     def __init__(self, folder: Path, pid: int) -> None:
         self.folder = folder / ".cache" / "huggingface" / "upload"
@@ -90,7 +90,7 @@ def _modified_ns(path: str) -> int:
 
 
 def _parse(path: str) -> tuple[int, bool, bool]:
-    """Size, is_uploaded, is_committed; nothing done where the file is half-written or gone."""
+    """Size, is_uploaded, is_committed; nothing done if the file is half-written or gone."""
     try:
         lines = Path(path).read_text().splitlines()
         return int(lines[1]), lines[6] == "1", lines[7] == "1"
@@ -99,7 +99,7 @@ def _parse(path: str) -> tuple[int, bool, bool]:
 
 
 def _traffic(pid: int) -> int:
-    """Bytes that a process has read and written so far, from files and sockets; 0 where the system does not tell."""
+    """Bytes that a process has read and written so far, from files and sockets; 0 if the system does not tell."""
     try:
         facts = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
         return int(facts["rchar"]) + int(facts["wchar"])

@@ -29,6 +29,9 @@ from wikidata.upload.watcher import Outcome
 FILES_OF_ONE_WORKER = 100
 # What an outer make passes on to the makes it starts: ours is none of them, and stands on its own.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
+_HARMFUL = ("HF_HUB_ENABLE_HF_TRANSFER", "HF_HUB_DISABLE_IMPLICIT_TOKEN")
+"""Variables of the Hub's tools that are not passed on: the first makes a CLI fail if a package is missing, the second
+keeps it from sending the token that we give it."""
 _XET = {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2"}
 """What hf_xet is told unless the user says otherwise. By itself it repeats a request 5 times, in silence and for up to
 12 minutes, longer than a stall may take; with 2 it is half a minute at most, and then it says what the Hub answered."""
@@ -52,7 +55,7 @@ class Upload:
 def workers_for(files: int) -> int:
     """How many workers upload so many files fastest, unless `WORKERS` says.
 
-    One never idles, where several sleep 10 s at the end; but each waits for every answer. 500 files at 150 ms a request
+    One never idles, but several sleep 10 s at the end; each waits for every answer. 500 files at 150 ms a request
     took 269 s with one and 94 s with four, 50 files 31 s and 22 s; without latency one was 8 s faster.
     """
     return 1 if files <= FILES_OF_ONE_WORKER else 4
@@ -112,7 +115,7 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
 
 
 def end_all() -> None:
-    """End every upload of this process at once: each watcher sees its lifeline close and kills its CLI."""
+    """Terminate every upload of this process at once: each watcher sees its lifeline close and kills its CLI."""
     with _running_lock:
         for process in _running:
             _cut(process)
@@ -137,7 +140,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def _follow(process: "subprocess.Popen[str]", show: Callable[[Progress], None]) -> Outcome | None:
-    """Read the watcher's report; None where it ended without an outcome."""
+    """Read the watcher's report; None if it ended without one."""
     outcome = None
     assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
     for line in process.stdout:
@@ -161,7 +164,7 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
 
 
 def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[str, str]:
-    environment = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in (*_MAKE_VARIABLES, *_HARMFUL)}
     environment = {**_XET, **environment, **upload.uploader.generation.ENVIRONMENT}
     environment |= {
         "UPLOADER": upload.uploader.program,
@@ -172,7 +175,7 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
         "FOLDER": str(upload.folder),
         "HF_XET_CACHE": str(
             upload.folder.with_name("xet")
-        ),  # its memory is not trusted, its log goes where all is staged
+        ),  # its cache is not trusted, its log goes where all is staged
         "LOG": str(upload.log),
         "WORKERS": str(settings.workers or workers_for(upload.files)),
         "STALL_MINUTES": str(settings.stall_minutes),
@@ -180,8 +183,12 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
         "WIKIDATA": sys.executable,
         "PATH": search_path(),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",  # 0.36 prints signs that other encodings lack, and dies of it
+        "PYTHONIOENCODING": "utf-8",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     if token:
         environment["HF_TOKEN"] = token
+    if settings.hf_endpoint:
+        environment["HF_ENDPOINT"] = settings.hf_endpoint
     return environment

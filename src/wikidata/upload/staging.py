@@ -1,6 +1,6 @@
 """Laying out a folder that holds exactly the files to upload: `staging/chunk_3/labels/language=en/chunk_3-….parquet`.
 
-Always made anew: the upload CLI leaves its memory in the folder, and that memory is not the truth.
+Always created from scratch: the upload CLI leaves its cache in the folder, and that cache is not the truth.
 """
 
 import errno
@@ -29,9 +29,9 @@ def packed_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
 
 
 def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
-    """Make `folder` anew so that it holds the `paths`, relative to `source`, and nothing else.
+    """Recreate `folder` so that it holds the `paths`, relative to `source`, and nothing else.
 
-    Files are hard links, or symbolic links where those are impossible. Raises StagingError where the folder cannot
+    Files are hard links, or symbolic links if those are impossible. Raises StagingError if the folder cannot
     be made, a file is gone, or a path leads out of the folder.
     """
     source = source.absolute()

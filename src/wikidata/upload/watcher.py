@@ -1,15 +1,15 @@
-"""The watcher: runs the upload CLI as `timeout` or `nice` would, and ends it when it goes wrong.
+"""The watcher: runs the upload CLI as `timeout` or `nice` would, and kills it when it goes wrong.
 
     wikidata watch --log LOG --folder FOLDER [--lifeline] [limits] -- huggingface-cli upload-large-folder …
 
 The CLI retries a failed job at once and for ever, ignores SIGINT for many seconds, and prints a report every minute
 even when nothing moves. So the watcher
 
-- ends it (SIGKILL to its process group) at the first line that says that a job failed: what to do then is decided by
+- kills it (SIGKILL to its process group) at the first line that says that a job failed: what to do then is decided by
   the caller, who looks at the Hub first;
-- ends it when nothing has advanced for a while, or when it has run too long. An advance is a file in another state in
+- kills it when nothing has advanced for a while, or when it has run too long. An advance is a file in another state in
   the CLI's meter, or bytes that it read or sent, never a line of output;
-- ends it when the watcher itself is ended by a signal, dies (PR_SET_PDEATHSIG), or loses its lifeline: with
+- kills it when the watcher itself is terminated by a signal, dies (PR_SET_PDEATHSIG), or loses its lifeline: with
   `--lifeline`, standard input is a pipe that the caller holds open as long as it lives.
 
 The whole output goes to LOG, without the token; progress and the outcome go to standard output, as JSON lines, or as
@@ -45,7 +45,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(frozen=True)
 class Limits:
-    """When to end a CLI that says nothing; in seconds."""
+    """When to kill a CLI that says nothing; in seconds."""
 
     stall_seconds: float
     timeout_seconds: float
@@ -55,8 +55,8 @@ class Limits:
 class Outcome:
     """How a run of the CLI ended.
 
-    `kind` is None where it ended by itself with exit code 0; `message` is one line; `tail` has the last lines of its
-    output. Whether the files have arrived is for the Hub to say.
+    `kind` is None if it ended by itself with exit code 0; `message` is one line; `tail` has its last lines of output;
+    `died` tells that it ended by itself without naming an error. Whether the files have arrived is for the Hub to say.
     """
 
     kind: Kind | None
@@ -64,16 +64,17 @@ class Outcome:
     exit_code: int | None
     retry_after_seconds: float | None = None
     tail: tuple[str, ...] = ()
+    died: bool = False
 
 
 class EndedError(Exception):
-    """The watcher was told to end."""
+    """The watcher was told to stop."""
 
 
 def watch(
     command: Sequence[str], log: Path, folder: Path, limits: Limits, show: Callable[[Progress], None], lifeline: bool
 ) -> Outcome:
-    """Run `command` until it ends or has to be ended; `folder` is the staging folder that it uploads."""
+    """Run `command` until it ends or has to be killed; `folder` is the staging folder that it uploads."""
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as sink:
@@ -98,7 +99,7 @@ def watch(
 
 
 def end(child: "subprocess.Popen[bytes]") -> None:
-    """End the CLI and everything that it started, at once: it ignores gentler signals while it works."""
+    """Kill the CLI and everything that it started, at once: it ignores gentler signals while it works."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -135,11 +136,12 @@ class _Run:
             self.show(self.meter.measure())
             return Outcome(None, "", 0, tail=tail)
         if failure is None:
-            failure = Failure(Kind.TRANSIENT, f"the upload CLI ended with exit code {exit_code}: {_last(tail)}")
+            message = f"the upload CLI ended with exit code {exit_code}: {_last(tail)}"
+            return Outcome(Kind.TRANSIENT, message, exit_code, tail=tail, died=True)
         return Outcome(failure.kind, failure.message, exit_code, failure.retry_after_seconds, tail)
 
     def _follow(self) -> Failure | None:
-        """Read until the CLI ends (None) or has to be ended (why)."""
+        """Read until the CLI ends (None) or has to be killed (why)."""
         while self._read(_TICK_SECONDS):
             if self.log.failed:
                 return diagnose(self._last_words())
@@ -162,7 +164,7 @@ class _Run:
         return bool(block)
 
     def _last_words(self) -> list[str]:
-        """What the ended CLI had still said: the Hub's own words stand below the failed job."""
+        """What the killed CLI had still said: the Hub's own words stand below the failed job."""
         end(self.child)
         while self._read(_TICK_SECONDS):
             pass

@@ -15,7 +15,7 @@ class Generation(Protocol):
 
     @property
     def BEYOND(self) -> Version:  # noqa: N802
-        """The first version that is no longer one of it."""
+        """The first later version that does not belong to it."""
 
     @property
     def TARGET(self) -> str:  # noqa: N802

@@ -1,0 +1,51 @@
+"""What a dataset card says, from the manifests of its repo."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from wikidata.card.text import CardFacts, KeyFacts
+from wikidata.config import Table
+from wikidata.dataset.layout import Scale
+from wikidata.names import key_of
+from wikidata.records.manifest import Manifest
+
+
+def card_facts(
+    table: Table,
+    repo_id: str,
+    manifests: Sequence[Manifest],
+    schema: pa.Schema | None,
+    scale: Scale,
+    folders: Iterable[str],
+) -> CardFacts:
+    """The facts of a card: rows and bytes are those of `manifests`, keys those of the repo's `folders`."""
+    known = _facts_of_keys(manifests)
+    keys = {key for folder in folders if (key := key_of(table, folder)) is not None}
+    return CardFacts(
+        table=table,
+        repo_id=repo_id,
+        keys={key: known[key] for key in sorted(keys)},
+        columns=tuple((field.name, _word(str(field.type))) for field in schema) if schema else (),
+        chunks=len(manifests),
+        all_chunks=scale.chunks,
+        parts=sum(scale.parts_of_chunk.get(manifest.chunk, 0) for manifest in manifests),
+        all_parts=scale.parts,
+    )
+
+
+def _facts_of_keys(manifests: Sequence[Manifest]) -> defaultdict[str, KeyFacts]:
+    facts: defaultdict[str, KeyFacts] = defaultdict(KeyFacts)
+    if manifests:
+        files = pl.concat([manifest.files.select("path", "rows", "size_bytes") for manifest in manifests])
+        key = pl.col("path").str.extract(r"=([^/]+)/").alias("key")
+        totals = files.group_by(key).agg(pl.len(), pl.col("rows").sum(), pl.col("size_bytes").sum())
+        facts |= {name: KeyFacts(*figures) for name, *figures in totals.iter_rows()}
+    return facts
+
+
+def _word(arrow_type: str) -> str:
+    """An Arrow type in the words that readers of the card know."""
+    return arrow_type.replace("large_", "")

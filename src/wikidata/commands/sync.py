@@ -1,0 +1,33 @@
+"""`wikidata sync`: make the manifests and receipts on this box those of the repos; what a new box runs first."""
+
+from wikidata.config import Selection, Settings, Table
+from wikidata.errors import Exit, worst
+from wikidata.records.lock import hold
+from wikidata.report.terminal import Terminal
+from wikidata.session import Session
+from wikidata.sync import Records, sync
+
+
+def run(settings: Settings, chosen: Selection) -> Exit:
+    """Print a line for each table; the Hub is only read."""
+    with Session(settings, chosen.repos(settings), Terminal(quiet=settings.quiet)) as session:
+
+        def sync_table(table: Table) -> Records:
+            repo_id = session.repos[table]
+            return sync(session, table, repo_id, session.hub.head(repo_id))
+
+        with hold(settings.manifest_dir, "sync"):
+            synced = session.for_each_table(sync_table)
+        return worst([_print(table, session.repos[table], records) for table, records in synced.items()])
+
+
+def _print(table: Table, repo_id: str, records: Records) -> Exit:
+    facts = [f"{len(records.manifests)} chunks are recorded in {repo_id}"]
+    if records.fetched:
+        facts.append(f"{len(records.fetched)} manifests fetched")
+    if records.withdrawn:
+        facts.append(f"{len(records.withdrawn)} receipts withdrawn, which it does not bear out")
+    if unpublished := [path for path in records.unpublished if path.endswith(".csv")]:
+        facts.append(f"{len(unpublished)} manifests are here alone: the next push publishes them")
+    print(f"{table}: {'; '.join([*facts, *records.damaged.values()])}")
+    return Exit.FAILED if records.damaged else Exit.OK
