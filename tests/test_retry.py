@@ -1,4 +1,4 @@
-"""The one retry policy: what passes is tried again, later and later; what does not is raised at once."""
+"""The one retry policy: a transient error is tried again, later and later; a permanent one is raised at once."""
 
 from collections.abc import Callable
 
@@ -63,13 +63,13 @@ def test_all_tries_are_spent_and_the_last_error_is_raised_once(waits: list[float
     [HubError("no"), PushError("no"), QuotaError("long", SHORT_QUOTA_SECONDS + 1)],
     ids=lambda error: str(error),
 )
-def test_what_does_not_heal_is_raised_at_once(waits: list[float], error: PushError) -> None:
+def test_what_is_not_worth_retrying_is_raised_at_once(waits: list[float], error: PushError) -> None:
     with pytest.raises(type(error)):
         patience()(failing(error))
     assert waits == []
 
 
-def test_what_the_hub_asks_to_wait_is_waited(waits: list[float]) -> None:
+def test_the_wait_that_the_hub_asks_for_is_kept_to(waits: list[float]) -> None:
     assert patience()(failing(QuotaError("short", 45), HubUnavailableError("503", 30))) == "answer"
     assert waits == [45, 30]
 
@@ -79,7 +79,7 @@ def test_an_upload_that_did_not_finish_is_tried_again(waits: list[float]) -> Non
     assert len(waits) == 1
 
 
-def test_stopping_ends_the_trying(waits: list[float]) -> None:
+def test_stopping_ends_all_retries(waits: list[float]) -> None:
     stopped = patience()
     stopped.stop()
     with pytest.raises(HubUnavailableError):

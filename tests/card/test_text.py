@@ -60,7 +60,7 @@ def test_there_are_at_most_4000_configs() -> None:
         (("de", "fr"), Table.CLAIMS, "de"),
     ],
 )
-def test_english_is_the_default_where_there_is_any(keys: tuple[str, ...], table: Table, default: str) -> None:
+def test_english_is_the_default_if_there_is_any(keys: tuple[str, ...], table: Table, default: str) -> None:
     assert default_key(facts(*keys, table=table)) == default
 
 

@@ -49,7 +49,7 @@ def test_the_whole_of_wikidata_is_packed_and_the_arithmetic_is_told() -> None:
         (Extent(100, 10_001), Layout.PACKED),
     ],
 )
-def test_files_are_left_as_they_are_where_the_finished_dataset_fits(size: Extent, layout: Layout) -> None:
+def test_files_are_left_as_they_are_if_the_finished_dataset_fits(size: Extent, layout: Layout) -> None:
     assert choose({Layout.FILES: size, Layout.PACKED: Extent(10, 1)}, Scale({3: 1}))[0] is layout
 
 
@@ -113,13 +113,13 @@ def test_a_path_tells_its_layout_and_chunk(path: str, layout: Layout | None, chu
     assert packed and packed.layout is Layout.PACKED
 
 
-def test_a_key_that_is_gone_is_doubted_when_packed() -> None:
+def test_a_key_that_is_gone_may_be_orphaned_when_packed() -> None:
     made = ["language=en/chunk_3.parquet", "language=no/chunk_3.parquet"]
     folders = ["language=de", "language=en"]
     assert possible_orphans(Layout.PACKED, 3, 2, made, folders) == ["language=de/chunk_3.parquet"]
 
 
-def test_absent_parts_and_further_splits_are_doubted_as_files() -> None:
+def test_absent_parts_and_further_splits_may_be_orphaned_as_files() -> None:
     made = [
         "language=en/chunk_3-00000-of-00002.parquet",
         "language=en/chunk_3-00000-of-00002_2.parquet",

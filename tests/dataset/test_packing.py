@@ -164,7 +164,7 @@ def test_row_groups_are_bounded_and_have_statistics_and_a_page_index(
     assert pl.read_parquet(tmp_path / "packed" / file.path)["text"].to_list() == [*texts, *texts, "small"]
 
 
-def test_what_a_packed_file_was_made_from_is_one_figure(tmp_path: Path) -> None:
+def test_what_a_packed_file_was_made_from_is_one_hash(tmp_path: Path) -> None:
     write(tmp_path, NAME.format(0, 2, ""), rows(1))
     write(tmp_path, NAME.format(1, 2, ""), rows(2))
     write(tmp_path, "language=no/chunk_3-00000-of-00002.parquet", rows(3))

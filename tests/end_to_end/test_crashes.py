@@ -69,10 +69,10 @@ def test_a_table_survives_death_at_every_effect(world: World, shard: int) -> Non
     for number, torn in whole.deaths()[shard :: len(SHARDS)]:
         box = world.new_box(f"table{shard}-{number}{'-torn' if torn else ''}", keys=2)
         died = world.die(box, ONE_TABLE, number, torn)
-        if number % 3 == 0:  # and once more, while it heals
+        if number % 3 == 0:  # and once more, in the rerun
             assert world.run(box, ONE_TABLE, die_at=number // 2).returncode in {0, -signal.SIGKILL}
-        healed = world.run(box, ONE_TABLE)
-        assert healed.returncode == 0, f"{died.last}: {healed.output}"
+        rerun = world.run(box, ONE_TABLE)
+        assert rerun.returncode == 0, f"{died.last}: {rerun.output}"
         assert world.remains(box) == whole.left, died.last
         assert world.taken_in(box) == whole.taken_in, died.last
 
@@ -89,8 +89,8 @@ def test_a_table_survives_death_while_it_is_packed(world: World) -> None:
         box = world.new_box(f"packed-{number}", keys=3)
         box.settings["LAYOUT"] = "packed"
         died = world.die(box, ONE_TABLE, number)
-        healed = world.run(box, ONE_TABLE)
-        assert healed.returncode == 0, f"{died.last}: {healed.output}"
+        rerun = world.run(box, ONE_TABLE)
+        assert rerun.returncode == 0, f"{died.last}: {rerun.output}"
         assert world.remains(box) == left, died.last
 
 
@@ -108,7 +108,7 @@ def test_a_chunk_survives_death_between_and_after_its_tables(world: World, shard
     for number, torn in deaths[shard :: len(SHARDS)]:
         box = world.new_box(f"chunk{shard}-{number}{'-torn' if torn else ''}", keys=1)
         died = world.die(box, PUSH, number, torn)
-        heal(world, box, died)
+        rerun_as_cron(world, box, died)
         assert world.remains(box) == whole.left, died.last
         assert world.taken_in(box) == whole.taken_in, died.last
 
@@ -127,7 +127,7 @@ def test_a_chunk_survives_death_while_five_tables_are_at_work(world: World, shar
         box.settings["JOBS"] = "5"
         died = world.die(box, PUSH, number)
         before = world.taken_in(box)
-        heal(world, box, died)
+        rerun_as_cron(world, box, died)
         assert world.remains(box) == whole.left, died.effects
         after = world.taken_in(box)
         for table, once in whole.taken_in.items():
@@ -135,16 +135,16 @@ def test_a_chunk_survives_death_while_five_tables_are_at_work(world: World, shar
                 assert one <= late <= 2 * one - early, (table, died.effects)
 
 
-def heal(world: World, box: Box, died: Done) -> None:
+def rerun_as_cron(world: World, box: Box, died: Done) -> None:
     """Rerun as a tick of cron does: the chunk is still due, unless all of it was done; then rerun by hand as well."""
     is_raised = any(re.match(r"os.rename .*\.jsonl$", effect) for effect in died.effects[:-1])
     assert box.steps(3) == {4 if is_raised else 3}, died.last
-    healed = world.run(box, ("push",))
-    assert healed.returncode == 0, f"{died.last}: {healed.output}"
+    rerun = world.run(box, ("push",))
+    assert rerun.returncode == 0, f"{died.last}: {rerun.output}"
     if is_raised:
-        assert (healed.effects, healed.output) == ((), "")
-        healed = world.run(box, PUSH)
-        assert healed.returncode == 0, f"{died.last}: {healed.output}"
+        assert (rerun.effects, rerun.output) == ((), "")
+        rerun = world.run(box, PUSH)
+        assert rerun.returncode == 0, f"{died.last}: {rerun.output}"
 
 
 def test_what_is_renamed_was_synced_before_and_its_folder_after(world: World) -> None:
@@ -165,11 +165,11 @@ def box(new_box: NewBox) -> Box:
     return new_box(chunks={3: 1}, keys=3, rows=2)
 
 
-def assert_healed(box: Box, hub: RunningHub) -> None:
+def assert_completed(box: Box, hub: RunningHub) -> None:
     """A plain rerun ends as an undisturbed push does, and nothing that had arrived was sent again."""
     hub.clear_faults()
-    healed = box.wikidata(*ONE_TABLE)
-    assert healed.returncode == 0, healed.stderr
+    rerun = box.wikidata(*ONE_TABLE)
+    assert rerun.returncode == 0, rerun.stderr
     assert_arrived(box, hub, 3, [LABELS])
     assert hub.counts().uploaded_bytes == sum(size for size, _ in box.expected(LABELS, 3).values())
     (commit,) = data_commits(hub, REPOS[LABELS])
@@ -180,21 +180,20 @@ def assert_healed(box: Box, hub: RunningHub) -> None:
     assert processes_of(box) == []
 
 
-@pytest.mark.matrix
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("roles", "lands"),
     [
         pytest.param(["make"], False, id="make"),
-        pytest.param(["push"], False, id="push"),
-        pytest.param(["push"], True, id="push-when-the-commit-has-landed"),
+        pytest.param(["push"], False, id="push", marks=pytest.mark.matrix),
+        pytest.param(["push"], True, id="push-when-the-commit-has-landed", marks=pytest.mark.matrix),
         pytest.param(["inner make", "shells"], False, id="inner-make"),
-        pytest.param(["watcher"], False, id="watcher"),
-        pytest.param(["cli"], False, id="cli"),
-        pytest.param(["cli"], True, id="cli-when-the-commit-has-landed"),
+        pytest.param(["watcher"], False, id="watcher", marks=pytest.mark.matrix),
+        pytest.param(["cli"], False, id="cli", marks=pytest.mark.matrix),
+        pytest.param(["cli"], True, id="cli-when-the-commit-has-landed", marks=pytest.mark.matrix),
     ],
 )
-def test_whoever_is_killed_during_a_commit_a_rerun_heals(
+def test_a_rerun_completes_a_push_of_which_a_process_was_killed(
     box: Box, hub: RunningHub, roles: list[str], lands: bool
 ) -> None:
     box.settings["STALL_MINUTES"] = "0.04"  # whoever has lost its maker works on, and meets a Hub that hangs
@@ -206,7 +205,7 @@ def test_whoever_is_killed_during_a_commit_a_rerun_heals(
         family.wait_for_end(30)
         if roles == ["push"]:
             assert box.receipt(LABELS, 3) is None
-        assert_healed(box, hub)
+        assert_completed(box, hub)
 
 
 @pytest.mark.matrix
@@ -217,15 +216,14 @@ def test_files_that_had_arrived_before_a_kill_are_not_sent_again(box: Box, hub: 
         assert hub.counts().uploaded_bytes > 0
         family.process.kill()
         family.wait_for_end(5)
-        assert_healed(box, hub)
+        assert_completed(box, hub)
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.matrix), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
 )
-def test_a_signal_ends_everything_within_two_seconds(
+def test_a_signal_terminates_everything_within_two_seconds(
     box: Box, hub: RunningHub, number: signal.Signals, code: int
 ) -> None:
     fault = Fault("commit", action="hang")
@@ -239,7 +237,7 @@ def test_a_signal_ends_everything_within_two_seconds(
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_make_and_five_uploads_within_two_seconds(box: Box, hub: RunningHub) -> None:
+def test_ctrl_c_terminates_make_and_five_uploads_within_two_seconds(box: Box, hub: RunningHub) -> None:
     fault = Fault("commit", action="hang")
     with uploading(box, hub, fault, "make", "--no-print-directory", "push", "CHUNK=3", uploads=5) as family:
         assert len(family.roles["cli"]) == 5

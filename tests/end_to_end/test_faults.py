@@ -1,4 +1,4 @@
-"""A Hub that misbehaves: what heals is waited out, what does not ends at once, and nothing is asked without end."""
+"""A Hub that misbehaves: a transient error is retried, a permanent one ends the push, and nothing is asked without end."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def without_it(*values: object) -> Any:
 
 
 @pytest.mark.parametrize("endpoint", [*map(without_it, OURS), *map(by_the_cli, THE_CLIS)])
-def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: str) -> None:
+def test_a_transient_error_is_retried(box: Box, hub: RunningHub, endpoint: str) -> None:
     if endpoint == "tree":
         create_repo(hub)
     hub.set_faults(Fault(endpoint, status=503))
@@ -77,7 +77,7 @@ def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: 
     ],
     ids=lambda fault: f"{fault.endpoint}-{fault.action}-{fault.status}{'-lands' if fault.lands else ''}",
 )
-def test_what_passes_is_waited_out_and_never_repeated(box: Box, hub: RunningHub, fault: Fault) -> None:
+def test_a_transient_error_is_retried_and_no_commit_repeated(box: Box, hub: RunningHub, fault: Fault) -> None:
     hub.set_faults(fault)
     done = box.wikidata(*ONE_TABLE)
     assert done.returncode == 0, done.stderr
@@ -94,7 +94,7 @@ def test_what_passes_is_waited_out_and_never_repeated(box: Box, hub: RunningHub,
     + [without_it(endpoint, 403) for endpoint in ("whoami", "create", "tree", "paths_info")]
     + [without_it("paths_info", 413), without_it("whoami", 401), without_it("create", 400)],
 )
-def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:
+def test_a_permanent_error_ends_the_push_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:
     if endpoint == "tree":
         create_repo(hub)
     hub.set_faults(Fault(endpoint, status=status, times=None, message="No, says the Hub."))
@@ -111,7 +111,7 @@ def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpo
     assert box.receipt(LABELS, 3) is None
 
 
-def test_a_content_that_is_not_verified_ends_at_once_with_the_hubs_words(box: Box, hub: RunningHub) -> None:
+def test_content_that_is_not_verified_ends_the_push_with_the_hubs_words(box: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("lfs_verify", status=403, times=None, message="No, says the Hub."))
     done = box.wikidata(*ONE_TABLE)
     assert done.returncode == 1
@@ -121,7 +121,7 @@ def test_a_content_that_is_not_verified_ends_at_once_with_the_hubs_words(box: Bo
 
 
 @pytest.mark.matrix
-def test_a_hub_that_fails_for_ever_is_asked_tens_of_times_not_thousands(box: Box, hub: RunningHub) -> None:
+def test_a_hub_that_always_fails_is_asked_tens_of_times_not_thousands(box: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("commit", status=500, times=None))
     done = box.wikidata(*ONE_TABLE)
     assert done.returncode == 75
@@ -148,13 +148,13 @@ def test_a_commit_quota_ends_the_push_and_later_ticks_ask_nothing(box: Box, hub:
     assert by_hand.returncode == 75
     assert "a quota is used up, not before" in by_hand.stderr
     hub.clear_faults()
-    memory = box.root / "manifests" / ".not-before.json"
-    content = json.loads(memory.read_text())
+    not_before = box.root / "manifests" / ".not-before.json"
+    content = json.loads(not_before.read_text())
     assert content["not_before"] > time.time() + 60
-    memory.write_text(json.dumps(content | {"not_before": time.time() - 1}))
+    not_before.write_text(json.dumps(content | {"not_before": time.time() - 1}))
     assert box.wikidata("push").returncode == 0
     assert box.steps(3) == {4}
-    assert not memory.exists()
+    assert not not_before.exists()
 
 
 @pytest.mark.instant
@@ -234,7 +234,7 @@ def test_the_token_is_nowhere_even_if_the_hub_repeats_it(box: Box, hub: RunningH
 
 
 @pytest.mark.instant
-def test_files_that_are_no_longer_made_are_refused_and_pruned_on_demand(box: Box, hub: RunningHub) -> None:
+def test_orphaned_files_are_refused_and_pruned_on_demand(box: Box, hub: RunningHub) -> None:
     write_sample(box.root, chunks={3: 1, 30: 1}, keys=4, rows=2)
     assert box.wikidata("push").returncode == 0
     gone = box.files(LABELS, 3)[0]

@@ -163,7 +163,7 @@ def test_a_second_chunk_joins_the_first_and_all_is_verified(box: Box, foreign: F
     assert done.stdout.count("all there") == 2
 
 
-def test_a_push_that_is_killed_after_the_upload_is_healed_by_a_rerun(box: Box, foreign: ForeignHub) -> None:
+def test_a_rerun_completes_a_push_that_was_killed_after_the_upload(box: Box, foreign: ForeignHub) -> None:
     killer = wrapped(box.root, 'huggingface-cli "$@"; kill -9 "$PUSH"')
     line = f"export PUSH=$$; exec {shlex.quote(sys.executable)} -m wikidata {' '.join(ONE_TABLE)}"
     killed = subprocess.run(["sh", "-c", line], env=box.environment | {"UPLOADER": killer}, timeout=60)
@@ -175,7 +175,7 @@ def test_a_push_that_is_killed_after_the_upload_is_healed_by_a_rerun(box: Box, f
     assert foreign.commits(LABELS) == commits + 1  # the card
 
 
-def test_what_is_missing_or_no_longer_made_is_repaired(
+def test_missing_files_are_uploaded_again_and_orphaned_ones_pruned(
     box: Box, foreign: ForeignHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0

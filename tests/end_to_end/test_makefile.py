@@ -31,7 +31,7 @@ def make(*words: str, cwd: Path = ROOT, **environment: str) -> "subprocess.Compl
     "chunk", ["abc", "3; rm x", "-1", "3 4", "0x3", "$(shell touch x)", "`touch x`", "3\n4", "٣", "'"]
 )
 @pytest.mark.parametrize("origin", ["command line", "environment"])
-def test_a_chunk_that_is_no_number_is_refused(tmp_path: Path, chunk: str, origin: str) -> None:
+def test_a_chunk_that_is_not_a_number_is_refused(tmp_path: Path, chunk: str, origin: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = (
         make("push", f"CHUNK={chunk}", cwd=tmp_path)
@@ -109,7 +109,7 @@ def test_a_clone_and_data_in_folders_with_spaces(tmp_path: Path, box: Box, hub: 
     assert_arrived(moved, hub, 3, [Table.LABELS])
 
 
-def test_an_environment_that_was_made_elsewhere_is_made_anew(tmp_path: Path) -> None:
+def test_an_environment_that_was_made_elsewhere_is_rebuilt(tmp_path: Path) -> None:
     for name in ("Makefile", "scripts", "requirements", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").mkdir()

@@ -56,7 +56,7 @@ def test_a_chunk_is_pushed_verified_and_found_again(box: Box, hub: RunningHub, w
     assert_arrived(box, hub, 3)
 
 
-def test_files_that_are_no_longer_made_are_pruned(box: Box, hub: RunningHub) -> None:
+def test_orphaned_files_are_pruned(box: Box, hub: RunningHub) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     box.files(LABELS, 3)[0].unlink()
     for sidecar in (box.root / "audit" / "labels").glob("chunk_3-*"):
@@ -69,7 +69,7 @@ def test_files_that_are_no_longer_made_are_pruned(box: Box, hub: RunningHub) -> 
 @pytest.mark.parametrize(
     "endpoint", ["whoami", "info", "tree", "paths_info", "create", "preupload", "lfs_put", "commit"]
 )
-def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: str) -> None:
+def test_a_transient_error_is_retried(box: Box, hub: RunningHub, endpoint: str) -> None:
     assert box.wikidata(*ONE_TABLE).returncode == 0
     hub.delete_file(REPOS[LABELS], next(iter(box.expected(LABELS, 3))))
     hub.set_faults(Fault(endpoint, status=503))
@@ -81,7 +81,7 @@ def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: 
 @pytest.mark.parametrize(
     ("endpoint", "status"), [("whoami", 401), ("paths_info", 403), ("lfs_put", 403), ("commit", 400)]
 )
-def test_an_error_that_never_heals_ends_at_once_with_the_hubs_words(
+def test_a_permanent_error_ends_the_push_with_the_hubs_words(
     box: Box, hub: RunningHub, endpoint: str, status: int
 ) -> None:
     hub.set_faults(Fault(endpoint, status=status, times=None, message="No, says the Hub."))

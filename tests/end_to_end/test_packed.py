@@ -50,7 +50,6 @@ def assert_packed(box: Box, hub: RunningHub, chunk: int, table: Table) -> None:
         assert there[key].equals(rows), (table, key)
 
 
-@pytest.mark.matrix
 def test_a_chunk_is_published_as_one_file_for_each_key(box: Box, hub: RunningHub) -> None:
     done = box.make("push", "CHUNK=3")
     assert done.returncode == 0, done.stderr
@@ -114,7 +113,7 @@ def test_a_file_that_was_meddled_with_on_the_hub_is_packed_and_uploaded_again(bo
 
 
 @pytest.mark.matrix
-def test_a_fault_while_packed_files_are_uploaded_is_waited_out(box: Box, hub: RunningHub) -> None:
+def test_a_transient_error_while_packed_files_are_uploaded_is_retried(box: Box, hub: RunningHub) -> None:
     hub.set_faults(Fault("commit", status=500), Fault("lfs_put", action="reset"))
     done = box.wikidata(*ONE_TABLE)
     assert done.returncode == 0, done.stderr

@@ -43,7 +43,6 @@ def test_an_incomplete_chunk_is_refused_and_nothing_happens(box: Box, hub: Runni
     assert box.wikidata("push", "--chunk", "30").returncode == 1
 
 
-@pytest.mark.matrix
 def test_one_table_is_pushed_alone_and_the_others_complete_the_chunk(box: Box, hub: RunningHub) -> None:
     assert box.make("push", "CHUNK=3", "TABLE=labels").returncode == 0
     assert_arrived(box, hub, 3, [Table.LABELS])
@@ -58,7 +57,6 @@ def test_one_table_is_pushed_alone_and_the_others_complete_the_chunk(box: Box, h
     assert len(box.logs()) == 5  # labels had arrived: no CLI was started for it again
 
 
-@pytest.mark.matrix
 def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningHub) -> None:
     assert box.make("push").returncode == 0
     commits = {table: hub.commits(REPOS[table]) for table in Table}
@@ -75,13 +73,13 @@ def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningH
     assert len(box.logs()) == 5
 
 
-@pytest.mark.matrix
+@pytest.mark.instant
 def test_chunk_3_is_pushed_beside_chunk_30(new_box: NewBox, hub: RunningHub) -> None:
     box = new_box(chunks={3: 2, 30: 2, 13: 1}, keys=3, rows=2)
-    assert box.make("push", "CHUNK=3").returncode == 0
+    assert box.wikidata("push", "--chunk", "3").returncode == 0
     assert_arrived(box, hub, 3)
     assert (box.steps(3), box.steps(30), box.steps(13)) == ({4}, {3}, {3})
-    due = box.make("push")
+    due = box.wikidata("push")
     assert due.returncode == 0
     assert [line for line in due.stdout.splitlines() if line.endswith("is pushed")] == [
         "chunk 13 is pushed",

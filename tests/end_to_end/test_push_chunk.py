@@ -49,7 +49,6 @@ def push(box: Box, chunk: int = 3, repos: dict[Table, str] | None = None) -> obj
     return push_chunk(chunk, box.root / "state", box.root / "results", repos or LABELS)
 
 
-@pytest.mark.matrix
 def test_one_call_pushes_a_chunk_and_returns_receipts(called: Box, hub: RunningHub) -> None:
     receipts = push_chunk(3, called.root / "state", called.root / "results", REPOS)
     assert_arrived(called, hub, 3)

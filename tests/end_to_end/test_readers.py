@@ -40,7 +40,7 @@ def read(hub: RunningHub, asked: Mapping[str, Mapping[str, Any]], home: Path) ->
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
-    assert answer["strangers"] == []
+    assert answer["foreign_hosts"] == []
     assert Endpoint.OTHER not in hub.counts().requests  # the local Hub has all that they ask for
     rows: dict[str, dict[str, dict[str, int]]] = answer["rows"]
     return rows

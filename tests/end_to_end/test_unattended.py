@@ -1,4 +1,4 @@
-"""Cron and systemd: a bare environment, silence where all is well, one paragraph where it is not."""
+"""Cron and systemd: a bare environment, silence if all is well, one paragraph if it is not."""
 
 import os
 import shlex

@@ -54,7 +54,7 @@ def test_a_chunk_arrives_by_xet_and_its_cache_goes_away(box: Box, hub: RunningHu
 
 
 @pytest.mark.parametrize("fault", [Fault("xet_shard", action="hang"), Fault("commit", action="hang", lands=True)])
-def test_a_push_that_is_killed_is_healed_by_a_rerun(box: Box, hub: RunningHub, fault: Fault) -> None:
+def test_a_rerun_completes_a_push_that_was_killed(box: Box, hub: RunningHub, fault: Fault) -> None:
     with uploading(box, hub, fault, sys.executable, "-m", "wikidata", *ONE_TABLE) as family:
         family.process.kill()
         family.wait_for_end(5)
@@ -66,7 +66,7 @@ def test_a_push_that_is_killed_is_healed_by_a_rerun(box: Box, hub: RunningHub, f
 
 
 @pytest.mark.parametrize("endpoint", ["xet_token", "xet_xorb", "xet_settle", "xet_shard", "commit"])
-def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: str) -> None:
+def test_a_transient_error_is_retried(box: Box, hub: RunningHub, endpoint: str) -> None:
     hub.set_faults(Fault(endpoint, status=503))
     done = box.wikidata(*ONE_TABLE)
     assert done.returncode == 0, done.stderr
@@ -79,7 +79,7 @@ def test_an_error_that_heals_is_waited_out(box: Box, hub: RunningHub, endpoint: 
     ("endpoint", "status"),
     [("xet_token", 401), ("xet_token", 403), ("xet_xorb", 400), ("xet_xorb", 403), ("xet_shard", 403), ("commit", 403)],
 )
-def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:
+def test_a_permanent_error_ends_the_push_at_once(box: Box, hub: RunningHub, endpoint: str, status: int) -> None:
     hub.set_faults(Fault(endpoint, status=status, times=None))
     started = time.monotonic()
     done = box.wikidata(*ONE_TABLE)
@@ -92,9 +92,7 @@ def test_an_error_that_never_heals_ends_at_once(box: Box, hub: RunningHub, endpo
 
 
 @pytest.mark.parametrize("endpoint", ["xet_xorb", "xet_shard", "commit"])
-def test_a_hub_that_fails_for_ever_is_asked_tens_of_times_not_thousands(
-    box: Box, hub: RunningHub, endpoint: str
-) -> None:
+def test_a_hub_that_always_fails_is_asked_tens_of_times_not_thousands(box: Box, hub: RunningHub, endpoint: str) -> None:
     hub.set_faults(Fault(endpoint, status=500, times=None))
     done = box.wikidata(*ONE_TABLE)
     assert done.returncode == 75

@@ -84,7 +84,7 @@ exec env -i PATH=/usr/bin:/bin container=test NOTIFY_SOCKET="$2" SYSTEMD_UNIT_PA
 
 @contextmanager
 def booted(root: Path, units: Path) -> Iterator[Manager]:
-    """Boot a systemd that knows `units` alone, with `root` as the service's folder; skips where that cannot be."""
+    """Boot a systemd that knows `units` alone, with `root` as the service's folder; skips if that cannot be."""
     with own_group() as group, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
         ready.bind(f"\0{group.name}")
         command = ["sh", "-euc", BOOT, str(root), str(group), str(units), f"@{group.name}"]

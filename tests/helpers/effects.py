@@ -1,7 +1,7 @@
 """The effects of a push, told one by one, and its death before one of them.
 
 An effect is what others can see afterwards: a file opened for writing, synced, renamed, linked or removed, a folder
-made, a request that is no question, the start of the CLI; but nothing in the folder for temporary files, and no log.
+made, a request that is not a question, the start of the CLI; but nothing in the folder for temporary files, and no log.
 Python's audit events tell of each before it happens, whichever function and thread it comes from, so the product needs
 no hooks; where tables work at once, their effects are counted in the order in which they were begun.
 """

@@ -149,7 +149,7 @@ class Forks:
                 yield hub
 
     def _popen(self, command: Sequence[str], **_: object) -> Fork:
-        """Stands for subprocess.Popen where that starts `python -m localhub` with pipes."""
+        """Stands for the subprocess.Popen that starts `python -m localhub` with pipes."""
         program, words = command[2], command[3:]
         (its_stdin, stdin), (stdout, its_stdout) = os.pipe(), os.pipe()
         job = {"environment": dict(os.environ), "folder": str(_ROOT)}

@@ -2,9 +2,9 @@
 
 Run by the Python of .venv-readers, since the newest `datasets` needs another huggingface_hub than the push. The Hub and
 the folder for caches are named by HF_ENDPOINT and HF_HOME; the folder has to be a fresh one, because `datasets` falls
-back to what it has loaded before where loading fails. Standard input says what to count, as JSON:
+back to what it has loaded before if loading fails. Standard input says what to count, as JSON:
 {repo: {"column": …, "keys": [all of them], "few": [those to load one at a time]}}. Standard output answers, as JSON:
-{"rows": {repo: {reader: {key: rows}}}, "strangers": [hosts other than the Hub that a reader asked for]}.
+{"rows": {repo: {reader: {key: rows}}}, "foreign_hosts": [hosts other than the Hub that a reader asked for]}.
 
 Rows are counted by the value of the partition column inside the files, so that a row in the wrong file shows.
 """
@@ -28,25 +28,25 @@ Rows = dict[str, int]
 
 def main() -> None:
     """Answer the question on standard input."""
-    strangers = stay_on_loopback()
+    foreign_hosts = stay_on_loopback()
     rows = {repo: count_rows(repo, **question) for repo, question in json.load(sys.stdin).items()}
-    json.dump({"rows": rows, "strangers": sorted(set(strangers))}, sys.stdout)
+    json.dump({"rows": rows, "foreign_hosts": sorted(set(foreign_hosts))}, sys.stdout)
 
 
 def stay_on_loopback() -> list[str]:
     """Let Python reach the Hub and its viewer alone; the list that is returned gets all other hosts asked for."""
-    strangers: list[str] = []
+    foreign_hosts: list[str] = []
     look_up = socket.getaddrinfo
 
     def look_up_ours(host: Any, *arguments: Any, **more: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else str(host)
         if name not in (HUB, VIEWER):
-            strangers.append(name)
+            foreign_hosts.append(name)
             raise socket.gaierror(socket.EAI_NONAME, f"{name} is not on this machine")
         return look_up(HUB, *arguments, **more)
 
     socket.getaddrinfo = look_up_ours
-    return strangers
+    return foreign_hosts
 
 
 def count_rows(repo: str, column: str, keys: list[str], few: list[str]) -> Mapping[str, Rows]:

@@ -68,7 +68,7 @@ def client(hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     return hub_client()
 
 
-def test_a_look_costs_one_request_for_every_400_paths(hub: RunningHub, client: Hub) -> None:
+def test_a_lookup_costs_one_request_for_every_400_paths(hub: RunningHub, client: Hub) -> None:
     assert client.head(REPO) is None
     assert client.look_up(REPO, None, [PATH]).files == {}
     client.create(REPO, private=False)

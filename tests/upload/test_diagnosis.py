@@ -90,7 +90,7 @@ def test_lines_of_the_cli(line: str, kind: Kind) -> None:
         ["'HTTP Error 503 thrown while requesting PUT http://hub/x'", "Retrying in 1s [Retry 1/5]."],
     ],
 )
-def test_other_output_is_no_failure(lines: list[str]) -> None:
+def test_other_output_is_not_a_failure(lines: list[str]) -> None:
     assert diagnose(lines) is None
 
 

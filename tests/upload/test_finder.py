@@ -81,7 +81,7 @@ def test_every_generation_names_a_target_of_the_makefile() -> None:
         ("Uploaded commit 429", False),
     ],
 )
-def test_a_cli_is_ended_where_it_repeats_what_costs_or_may_have_worked(line: str, is_repeated: bool) -> None:
+def test_a_cli_is_killed_if_it_repeats_what_costs_or_may_have_worked(line: str, is_repeated: bool) -> None:
     assert bool(any_of([generation.REPEATS for generation in GENERATIONS]).search(line)) is is_repeated
 
 
@@ -121,12 +121,12 @@ def test_a_path_may_be_relative(programs: Path, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     "content", ["", "[]", "{", '{"a": 1}', '{"PROGRAM": []}', '{"PROGRAM": [1]}', '{"PROGRAM": null}']
 )
-def test_a_damaged_memory_of_versions_is_no_trouble(programs: Path, tmp_path: Path, content: str) -> None:
+def test_a_damaged_file_of_versions_is_replaced(programs: Path, tmp_path: Path, content: str) -> None:
     program = install(programs, "hf", "echo version: 2.4.0")
     (tmp_path / ".uploaders.json").write_text(content.replace("PROGRAM", str(program)))
     assert find_uploader("hf", tmp_path).generation is hf_upload
-    memory = json.loads((tmp_path / ".uploaders.json").read_text())
-    assert memory[str(program)] == [program.stat().st_mtime_ns, "2.4.0"]
+    versions = json.loads((tmp_path / ".uploaders.json").read_text())
+    assert versions[str(program)] == [program.stat().st_mtime_ns, "2.4.0"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A staging folder holds exactly what is to be uploaded, made anew each time."""
+"""A staging folder holds exactly what is to be uploaded, made afresh each time."""
 
 import errno
 import os
@@ -32,18 +32,18 @@ def test_files_are_hard_links_that_cost_no_space(source: Path, tmp_path: Path) -
     assert all((folder / path).samefile(source / path) and not (folder / path).is_symlink() for path in PATHS)
 
 
-def test_leftovers_and_the_clis_memory_are_gone(source: Path, tmp_path: Path) -> None:
+def test_earlier_files_and_the_clis_cache_are_gone(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "staging" / "chunk_3" / "labels"
     lay_out(folder, source, PATHS)
-    memory = folder / ".cache" / "huggingface" / "upload" / "old.metadata"
-    memory.parent.mkdir(parents=True)
-    memory.touch()
+    cache = folder / ".cache" / "huggingface" / "upload" / "old.metadata"
+    cache.parent.mkdir(parents=True)
+    cache.touch()
     lay_out(folder, source, PATHS[1:])
     assert files_below(folder) == PATHS[1:]
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK])
-def test_where_hard_links_are_impossible_files_are_symbolic_links(
+def test_if_hard_links_are_impossible_files_are_symbolic_links(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     assert source == tmp_path / "results"

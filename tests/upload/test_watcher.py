@@ -1,4 +1,4 @@
-"""The watcher: a CLI that goes wrong is ended at once, whatever it does, and leaves a log without secrets."""
+"""The watcher: a CLI that goes wrong is killed at once, whatever it does, and leaves a log without secrets."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def log_of(folder: Path) -> str:
 
 
 def wait_for_death(pid: int) -> None:
-    """Return once a process has ended; fail where it has not within seconds."""
+    """Return once a process has ended; fail if it has not within seconds."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -61,7 +61,7 @@ def test_output_goes_to_the_log_and_its_end_to_the_outcome(folder: Path) -> None
     assert (folder.parent / "logs" / "run.log").stat().st_mode & 0o077 == 0
 
 
-def test_the_first_failed_job_ends_a_cli_that_would_try_for_ever(folder: Path) -> None:
+def test_a_cli_that_would_retry_for_ever_is_killed_at_its_first_failed_job(folder: Path) -> None:
     outcome = run(
         folder,
         """
@@ -110,11 +110,11 @@ def test_bytes_that_are_read_are_progress(folder: Path) -> None:
     assert run(folder, script, Limits(1.5, 60)).kind is None
 
 
-def test_an_upload_that_takes_too_long_is_ended(folder: Path) -> None:
+def test_an_upload_that_takes_too_long_is_killed(folder: Path) -> None:
     assert run(folder, FOREVER, Limits(60, 0.5)).message == "still not done after 0.000138889 hours"
 
 
-def test_ending_the_cli_ends_what_it_started(folder: Path) -> None:
+def test_killing_the_cli_kills_what_it_started(folder: Path) -> None:
     script = f"""
         import subprocess, sys
         child = subprocess.Popen([sys.executable, '-c', {FOREVER!r}])
@@ -146,14 +146,14 @@ def test_endless_output_does_not_fill_the_disk(folder: Path) -> None:
     assert len(log_of(folder)) < LOG_LIMIT_BYTES + 200_000
 
 
-def test_progress_is_read_from_the_memory_of_the_cli(folder: Path) -> None:
+def test_progress_is_read_from_the_cache_of_the_cli(folder: Path) -> None:
     shown: list[Progress] = []
     script = """
         import pathlib, sys
-        memory = pathlib.Path(sys.argv[1], '.cache/huggingface/upload/language=en/a.parquet.metadata')
-        memory.parent.mkdir(parents=True)
-        memory.write_text('1.0\\n10\\n0\\nabc\\nlfs\\n\\n1\\n1\\n')
-        (memory.parent / 'b.parquet.metadata').write_text('1.0\\n')
+        cache = pathlib.Path(sys.argv[1], '.cache/huggingface/upload/language=en/a.parquet.metadata')
+        cache.parent.mkdir(parents=True)
+        cache.write_text('1.0\\n10\\n0\\nabc\\nlfs\\n\\n1\\n1\\n')
+        (cache.parent / 'b.parquet.metadata').write_text('1.0\\n')
         """
     command = [sys.executable, "-c", textwrap.dedent(script), str(folder)]
     watch(command, folder.parent / "log", folder, NEVER, shown.append, lifeline=False)
@@ -161,7 +161,7 @@ def test_progress_is_read_from_the_memory_of_the_cli(folder: Path) -> None:
     assert (shown[-1].size_bytes, shown[-1].uploaded_bytes) == (10, 10)
 
 
-def test_progress_is_heard_from_a_cli_that_keeps_no_memory_and_is_no_advance(folder: Path) -> None:
+def test_progress_is_heard_from_a_cli_without_a_cache_and_is_not_an_advance(folder: Path) -> None:
     meter = ProgressMeter(folder, pid=2**22 + 1)
     meter.hear("Uploading... 3,000/5,000 files checked, 2,500/2,600 uploaded (4MB transferred), 1,024 committed in 4 …")
     meter.hear("Uploading 1 file, 7 committed in all")
@@ -177,7 +177,7 @@ def test_what_hf_upload_prints_is_heard(folder: Path) -> None:
     assert (shown[-1].uploaded, shown[-1].committed) == (1, 1)
 
 
-def test_nothing_new_is_no_advance(folder: Path) -> None:
+def test_nothing_new_is_not_an_advance(folder: Path) -> None:
     meter = ProgressMeter(folder, pid=2**22 + 1)
     meter.measure()
     assert not meter.measure().advanced
@@ -214,7 +214,7 @@ def test_no_cli_survives_its_watcher(folder: Path, number: signal.Signals) -> No
         wait_for_death(cli)
 
 
-def test_the_cli_ends_when_the_lifeline_closes(folder: Path) -> None:
+def test_the_cli_is_killed_when_the_lifeline_closes(folder: Path) -> None:
     with watcher(folder, FOREVER, "--lifeline") as process:
         cli = started_cli(process, folder)
         assert process.stdin is not None
