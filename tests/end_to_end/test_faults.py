@@ -1,4 +1,4 @@
-"""A Hub that misbehaves: a transient error is retried, a permanent one ends the push, and nothing is asked without end."""
+"""A Hub that misbehaves: transient errors are retried, permanent ones end the push, and nothing is asked endlessly."""
 
 import json
 import os
