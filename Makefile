@@ -92,8 +92,8 @@ test: $(VENV)/dev $(READERS)/ready ## run all tests
 test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every generation of the CLI
 	"$$WIKIDATA" -m pytest -m matrix $(WITH_UPLOADERS) $(PYTEST_FLAGS)
 
-test-hfd: $(VENV)/dev $(HF1)/ready $(HF)/ready ## the same against hfd, a Hub that is not ours; needs Go
-	sh scripts/hfd.sh "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(WITH_UPLOADERS) $(PYTEST_FLAGS)
+test-hfd: $(VENV)/dev $(HF1)/ready $(HF)/ready ## the same against hfd, a Hub that is not ours; HFD is the path of its program
+	HFD="$${HFD:?is the path of hfd, see https://github.com/matrixhub-ai/hfd}" "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(WITH_UPLOADERS) $(PYTEST_FLAGS)
 
 lint: $(VENV)/dev ## run the linters and the type checker
 	ruff check . && ruff format --check . && mypy && lint-imports && shellcheck .ci/run scripts/*.sh
@@ -118,8 +118,8 @@ upload-folder:
 upload-by-library:
 	$(WATCH) "$$WIKIDATA" -m wikidata.upload.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
 
-clean: ## remove the virtual environments, hfd and the demo
-	rm -rf $(VENV) $(HF) $(HF1) $(READERS) .hfd demo
+clean: ## remove the virtual environments and the demo
+	rm -rf $(VENV) $(HF) $(HF1) $(READERS) demo
 
 WITH_UPLOADERS = $(foreach each,$(UPLOADERS),--uploader=$(each))
 ONLY_CHUNK = $(if $(CHUNK),--chunk $(CHUNK))

@@ -76,3 +76,14 @@ def test_make_lists_every_setting() -> None:
         assert re.search(
             rf"^  {setting.name} +{re.escape(setting.default)} +{re.escape(setting.help)}$", listed, re.MULTILINE
         )
+
+
+@pytest.mark.parametrize("given", ["http://hub:8080/", " http://hub:8080 ", "http://hub:8080//", "http://hub:8080"])
+def test_an_endpoint_is_taken_as_the_hubs_own_tools_take_it(given: str) -> None:
+    assert Settings.from_environment({"HF_ENDPOINT": given}).hf_endpoint == "http://hub:8080"
+
+
+@pytest.mark.parametrize("given", ["hub:8080", "ftp://hub", "http://", "https:// x"])
+def test_an_endpoint_without_a_scheme_is_a_usage_error(given: str) -> None:
+    with pytest.raises(UsageError, match=r"^HF_ENDPOINT=.*: must be an address such as https://huggingface\.co$"):
+        Settings.from_environment({"HF_ENDPOINT": given})

@@ -131,9 +131,9 @@ def test_a_card_made_by_hand_is_kept_above_the_generated_block(before: str) -> N
     ("before", "problem"),
     [
         ("---\nlicense: mit\n", "no end"),
-        ("---\nlicense: [mit\n---\n", "no YAML"),
-        ("---\n- a list\n---\n", "no list of keys and values"),
-        ("---\n{license: mit}\n---\n", "no list of keys and values"),
+        ("---\nlicense: [mit\n---\n", "not YAML"),
+        ("---\n- a list\n---\n", "not a list of keys and values"),
+        ("---\n{license: mit}\n---\n", "not a list of keys and values"),
         (f"---\na: 1\n---\n{BEGIN}\n", "no end"),
         (f"---\na: 1\n---\n{END}\n", "no beginning"),
     ],

@@ -1,6 +1,12 @@
 """What an error means decides whether anything is tried again: one table for all."""
 
+import json
+from http import HTTPStatus
+
 import pytest
+import requests
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
 
 from wikidata.errors import Kind
 from wikidata.hub.meaning import HOURLY_QUOTA_SECONDS, kind_of, retry_after_of_words
@@ -107,3 +113,69 @@ def test_other_output_is_not_a_failure(lines: list[str]) -> None:
 )
 def test_the_hubs_words_tell_how_long_to_wait(words: str, seconds: float | None) -> None:
     assert retry_after_of_words(words) == seconds
+
+
+STORAGE = "Your storage patterns tripped our internal systems! Please contact us at website@huggingface.co"
+
+
+def error_of_the_library(status: int, words: str, request_id: str) -> str:
+    """What 0.36 makes of an answer: with a request id it takes several lines, without one it may be a single one."""
+    response = requests.Response()
+    response.status_code, response.url = status, "http://hub/api/datasets/a/b/commit/main"
+    response.reason = HTTPStatus(status).phrase
+    response.headers["X-Error-Message"] = words
+    if request_id:
+        response.headers["X-Request-Id"] = request_id
+    response._content = json.dumps({"error": words}).encode()  # noqa: SLF001 - there is no other way to fill it
+    response.request = requests.Request("POST", response.url).prepare()
+    with pytest.raises(HfHubHTTPError) as raised:
+        hf_raise_for_status(response, endpoint_name="commit")
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("request_id", ["", "Root=1-2-3"])
+@pytest.mark.parametrize(
+    ("status", "words", "kind"),
+    [
+        (400, "no such content", Kind.PERMANENT),
+        (400, "LFS pointer pointed to a file that does not exist", Kind.TRANSIENT),
+        (401, "Invalid credentials in Authorization header", Kind.PERMANENT),
+        (403, "You don't have the rights to write here.", Kind.PERMANENT),
+        (403, STORAGE, Kind.STORAGE),
+        (404, "Repository not found", Kind.PERMANENT),
+        (412, "A commit has happened since. Please refresh and try again.", Kind.TRANSIENT),
+        (413, "too large", Kind.PERMANENT),
+        (429, "We had to rate limit you", Kind.QUOTA),
+        (500, "Internal Error", Kind.TRANSIENT),
+        (503, "", Kind.TRANSIENT),
+    ],
+)
+def test_a_refusal_means_the_same_with_and_without_a_request_id(
+    status: int, words: str, kind: Kind, request_id: str
+) -> None:
+    failure = diagnose(f"Failed to commit: {error_of_the_library(status, words, request_id)}".splitlines())
+    assert failure is not None
+    assert failure.kind is kind
+
+
+@pytest.mark.parametrize("prefix", ["Failed to commit: ", "Error: ", "huggingface_hub.errors.HfHubHTTPError: "])
+@pytest.mark.parametrize("request_id", ["", "(Request ID: 1)\n\n"])
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (f"403 Forbidden: {STORAGE}.\nCannot access content at: http://hub/x.", Kind.STORAGE),
+        ("403 Forbidden: None.\nCannot access content at: http://hub/x.", Kind.PERMANENT),
+        ("Bad request for commit endpoint:\nno such content", Kind.PERMANENT),
+        ("429 Too Many Requests: you have reached your 'api' rate limit.\nRetry after 241 seconds", Kind.QUOTA),
+        ("Client error '413 Request Entity Too Large' for url 'http://hub/x'", Kind.PERMANENT),
+        ("Server error '500 Internal Server Error' for url 'http://hub/x'", Kind.TRANSIENT),
+    ],
+)
+def test_what_later_generations_print_means_the_same_with_and_without_a_request_id(
+    prefix: str, request_id: str, words: str, kind: Kind
+) -> None:
+    failure = diagnose(f"{prefix}{request_id}{words}".splitlines())
+    assert failure is not None
+    assert failure.kind is kind
+    if kind is Kind.QUOTA:
+        assert failure.retry_after_seconds == 241
