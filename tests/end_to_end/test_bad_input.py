@@ -270,7 +270,7 @@ BAD_FILES: dict[str, tuple[Spoil, str]] = {
         f"{EN} is not a whole Parquet file",
     ),
     "a senseless footer": (labels(lambda at: write(at / EN, b"PAR1" * 10)), f"{EN} cannot be read as Parquet"),
-    "a folder named like a file": (labels(lambda at: folder_instead(at / EN)), f"{EN} is no regular"),
+    "a folder named like a file": (labels(lambda at: folder_instead(at / EN)), f"{EN} is not a regular"),
     "a pipe": (labels(lambda at: pipe_instead(at / EN)), f"{EN} is not a regular file"),
     "a link out of results": (labels(lambda at: link(at / EN, "/etc/passwd")), f"{EN} is not a regular file"),
     "a dangling link": (labels(lambda at: link(at / EN, "nowhere")), f"{EN} is not a regular file"),
