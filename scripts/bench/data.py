@@ -8,7 +8,7 @@ from random import Random
 import polars as pl
 import pyarrow as pa
 
-from scripts.sample.layout import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.source_files import AUDIT, RESULTS, STATE, SourceFile
 from wikidata.config import Table
 from wikidata.state import Step
 

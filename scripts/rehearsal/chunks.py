@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-from scripts.sample.layout import SourceFile
+from scripts.sample.source_files import SourceFile
 
 CHUNK_SIZES = Path(__file__).with_name("chunk_sizes.csv")
 """The number of parts of every chunk of the dataset philippesaade/wikidata on the Hugging Face Hub."""

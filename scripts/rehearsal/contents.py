@@ -13,7 +13,7 @@ import polars as pl
 from scripts.rehearsal.chunks import dice
 from scripts.sample.entities import SCHEMAS
 from scripts.sample.keys import choose_keys
-from scripts.sample.layout import SourceFile
+from scripts.sample.source_files import SourceFile
 from wikidata.config import Table
 
 MOST_ROWS = 99

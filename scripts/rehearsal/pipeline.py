@@ -9,7 +9,7 @@ import polars as pl
 
 from scripts.rehearsal.chunks import dice, in_random_order
 from scripts.rehearsal.contents import Contents
-from scripts.sample.layout import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.source_files import AUDIT, RESULTS, STATE, SourceFile
 from wikidata.config import Table
 from wikidata.state import Step, parse_step
 

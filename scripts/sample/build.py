@@ -8,20 +8,16 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from scripts.sample.builtin import CHUNKS_AT_MOST, BuiltinSource
-from scripts.sample.entities import read_entities
-from scripts.sample.errors import SampleError
-from scripts.sample.layout import SourceFile
-from scripts.sample.settle import settle
-from scripts.sample.sources import EntitySource, Source
-from scripts.sample.write import Options, write_files
+from scripts.sample.entities import EntitySource, read_entities
+from scripts.sample.source_files import AUDIT, RESULTS, STATE, SampleError, SourceFile, chunk_of, find_files
+from scripts.sample.write import Options, Source, write_files
 from wikidata.config import Table
+from wikidata.state import UNREADABLE, parse_step
 
 DEFAULT_KEYS = 10
 DEFAULT_ROWS = 5
 PARTS_AT_MOST = 99_999
 """What five digits hold."""
-
-_STAGING_PREFIX = ".make_sample-"
 
 
 @dataclass(frozen=True)
@@ -29,8 +25,8 @@ class Sample:
     """What a sample consists of.
 
     `partitions` has a row for each key of each source file that was partitioned, sorted by table, chunk, part and key:
-    `table`, `chunk`, `part`, `key`, `rows`, `files` (2 where it is split). `invalid_keys` are those of the entities
-    that are no valid codes and were left out, with their rows. `written` and `kept` count files: those written now,
+    `table`, `chunk`, `part`, `key`, `rows`, `files` (2 if it is split). `invalid_keys` are those of the entities
+    that are not valid codes and were left out, with their rows. `written` and `kept` count files: those written now,
     and those that were there already.
     """
 
@@ -64,34 +60,34 @@ def write_sample(
 ) -> Sample:
     """Write `chunks` (the number of parts of each) below `root`, as the pipeline leaves them before a push.
 
-    Without `entities`, every source file has `rows` rows of each of `keys` keys (10 where None); with it, what the
-    file has, of the `keys` most frequent keys of each table (all where None), and neither `rows` nor `seed` matters.
+    Without `entities`, every source file has `rows` rows of each of `keys` keys (10 if None); with it, what the
+    file has, of the `keys` most frequent keys of each table (all if None), and neither `rows` nor `seed` matters.
     The last part of an `incomplete` chunk stands at PROCESS: it has unpartitioned files even without `process_files`,
-    and nothing else. `split_keys` are written as two files, where they have two rows. Equal arguments give equal bytes.
+    and nothing else. `split_keys` are written as two files, if they have two rows. Equal arguments give equal bytes.
 
     Files appear whole, the state files last. Nothing is synced: a sample can be made again. What is there already and
-    equal is left alone, as are state files at a later step. Raises SampleError, leaving everything as it was, where an
-    argument makes no sense or where other data of these chunks is there; `force` replaces that.
+    equal is left alone, as are state files at a later step. Raises SampleError, leaving everything as it was, if an
+    argument makes no sense or other data of these chunks is there; `force` replaces that.
     """
-    _check_layout(root, chunks, incomplete)
-    _check_counts(keys, rows)
+    _check(root, chunks, keys, rows, incomplete)
     files = [SourceFile(chunk, part, parts) for chunk, parts in sorted(chunks.items()) for part in range(parts)]
     if entities is None:
         source: Source = BuiltinSource(keys or DEFAULT_KEYS, rows, seed)
     else:
         source = EntitySource(read_entities(entities), files, keys)
-    _check_split_keys(source, split_keys)
+    if unknown := set(split_keys).difference(*source.keys.values()):
+        raise SampleError(f"key {min(unknown)} cannot be split: no table has it")
     options = Options(source, frozenset(split_keys), frozenset(incomplete), sidecars, process_files)
     root.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=_STAGING_PREFIX, dir=root) as staging:
+    with TemporaryDirectory(prefix=".sample-", dir=root) as staging:
         partitions = write_files(Path(staging), files, options)
-        written, kept = settle(Path(staging), root, chunks, force)
+        written, kept = _settle(Path(staging), root, chunks, force)
     return Sample(root, partitions, source.invalid_keys, written, kept)
 
 
-def _check_layout(root: Path, chunks: Mapping[int, int], incomplete: Collection[int]) -> None:
+def _check(root: Path, chunks: Mapping[int, int], keys: int | None, rows: int, incomplete: Collection[int]) -> None:
     if root.exists() and not root.is_dir():
-        raise SampleError(f"{root} is no folder")
+        raise SampleError(f"{root} is not a folder")
     if not chunks:
         raise SampleError("there must be at least one chunk")
     for chunk, parts in chunks.items():
@@ -99,18 +95,50 @@ def _check_layout(root: Path, chunks: Mapping[int, int], incomplete: Collection[
             raise SampleError(f"chunk {chunk}: must be from 0 to {CHUNKS_AT_MOST - 1}")
         if not 1 <= parts <= PARTS_AT_MOST:
             raise SampleError(f"chunk {chunk}: must have from 1 to {PARTS_AT_MOST} parts, not {parts}")
-    if unknown := sorted(set(incomplete) - set(chunks)):
-        raise SampleError(f"chunk {unknown[0]} cannot be incomplete: it is none of the chunks to make")
+    if unknown := set(incomplete).difference(chunks):
+        raise SampleError(f"chunk {min(unknown)} cannot be incomplete: it is none of the chunks to make")
+    if rows < 1 or (keys is not None and keys < 1):
+        raise SampleError(f"there must be at least one {'row' if rows < 1 else 'key'}")
 
 
-def _check_counts(keys: int | None, rows: int) -> None:
-    if keys is not None and keys < 1:
-        raise SampleError("there must be at least one key")
-    if rows < 1:
-        raise SampleError("there must be at least one row")
+def _settle(staging: Path, root: Path, chunks: Collection[int], force: bool) -> tuple[int, int]:
+    """Move all files of `chunks` from `staging` to `root`; return how many were moved, and how many were there.
+
+    A file that is there with the same content stays as it is, and so does a state file at a later step; an earlier
+    one is replaced. Raises SampleError, with nothing moved, if a file is there with other content, or one that is
+    not in `staging`. With `force` such files are replaced or removed instead, and steps may go down.
+    """
+    made, there = find_files(staging, chunks), find_files(root, chunks)
+    kept = {path for path in made & there if _is_settled(staging / path, root / path, force)}
+    others = there - kept
+    if force:
+        # The state files first: no chunk looks complete while files are missing.
+        for path in sorted(others, key=lambda path: not path.endswith(".jsonl")):
+            (root / path).unlink()
+    elif others := {path for path in others if not (path in made and _is_earlier_state(root / path))}:
+        path, more = min(others), f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise SampleError(f"chunk {chunk_of(path)}: {root} has other data of it ({path}{more}): see --force")
+    for path in kept:
+        (staging / path).unlink()
+    for folder in (AUDIT, RESULTS, STATE):
+        _move(staging / folder, root / folder)
+    return len(made - kept), len(kept)
 
 
-def _check_split_keys(source: Source, split_keys: Collection[str]) -> None:
-    known = {key for keys in source.keys.values() for key in keys}
-    if unknown := sorted(set(split_keys) - known):
-        raise SampleError(f"key {unknown[0]} cannot be split: no table has it")
+def _is_settled(new: Path, old: Path, force: bool) -> bool:
+    if new.suffix == ".jsonl":
+        return not force and parse_step(old.read_bytes()) >= parse_step(new.read_bytes())
+    return old.stat().st_size == new.stat().st_size and old.read_bytes() == new.read_bytes()
+
+
+def _is_earlier_state(old: Path) -> bool:
+    return old.suffix == ".jsonl" and parse_step(old.read_bytes()) != UNREADABLE
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file, or a folder into another; as a whole if the target is not there."""
+    if not (source.is_dir() and target.is_dir()):
+        source.replace(target)
+        return
+    for entry in source.iterdir():
+        _move(entry, target / entry.name)

@@ -21,7 +21,7 @@ from scripts.rehearsal.cron import Cron, NotBefore, complaints, run
 from scripts.rehearsal.figures import count_runs, figures
 from scripts.rehearsal.pipeline import CHUNKS_AHEAD, Pipeline
 from scripts.rehearsal.trouble import FAULTS
-from scripts.sample.layout import SourceFile
+from scripts.sample.source_files import SourceFile
 from wikidata.config import Layout, Table
 from wikidata.state import Step, due_chunks, get_all_state, raise_to_push
 

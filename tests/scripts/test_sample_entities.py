@@ -8,8 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scripts.sample.__main__ import SampleError, main, write_sample
-from scripts.sample.entities import read_entities
+from scripts.sample.__main__ import main
+from scripts.sample.build import write_sample
+from scripts.sample.builtin import WELL_KNOWN
+from scripts.sample.entities import made_up, read_entities
+from scripts.sample.source_files import SampleError
 from wikidata.config import Table
 
 REAL_ENTITIES = Path(__file__).resolve().parents[3] / "shared" / "data" / "wikidata-entities.ndjson.gz"
@@ -68,22 +71,36 @@ def test_a_part_without_rows_has_an_empty_sidecar_and_no_partition_files(tmp_pat
         assert sidecar.columns == [table.partition_column, "rows", "min_id", "max_id"]
 
 
-def test_keys_that_are_no_codes_are_left_out_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_that_are_not_codes_are_left_out_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = label("en", "ok") | label("../up", "bad") | label("EN", "bad")
     file = write_entities(tmp_path / "e", entity("Q1", labels=labels))
     assert main([str(tmp_path / "box"), "--chunks=3", "--parts=1", f"--entities={file}"]) == 0
     assert names(tmp_path / "box", "results/labels/*=*") == ["results/labels/language=en"]
     assert capsys.readouterr().err.splitlines() == [
-        "python -m scripts.sample: labels: '../up' is no valid key: its 1 rows are left out",
-        "python -m scripts.sample: labels: 'EN' is no valid key: its 1 rows are left out",
+        "python -m scripts.sample: labels: '../up' is not a valid key: its rows are left out: 1",
+        "python -m scripts.sample: labels: 'EN' is not a valid key: its rows are left out: 1",
     ]
 
 
-def test_only_the_most_frequent_keys_are_taken_where_a_number_is_given(tmp_path: Path) -> None:
+def test_only_the_most_frequent_keys_are_taken_if_a_number_is_given(tmp_path: Path) -> None:
     lines = [entity("Q1", labels=label("aa", "1") | label("no", "1")), entity("Q2", labels=label("no", "2"))]
     sample = write_sample(tmp_path, {3: 1}, keys=1, entities=write_entities(tmp_path / "e", *lines))
     assert sample.rows(Table.LABELS) == {"no": 2}
     assert read(tmp_path / "results" / "labels" / "chunk_3-00000-of-00001.parquet").height == 2
+
+
+def test_the_built_in_claims_are_of_every_kind() -> None:
+    claims = read_entities(WELL_KNOWN).tables[Table.CLAIMS]
+    assert set(claims["rank"]) == {"preferred", "normal", "deprecated"}
+    assert set(claims["snaktype"]) == {"value", "somevalue", "novalue"}
+    assert {"mul", "de", "nb"} <= set(claims["language"])
+    values = {(id_, datatype): value for id_, datatype, value in claims["id", "datatype", "value"].rows()}
+    assert values["P31", "wikibase-property"] == "P279"
+    assert values["Q64", "quantity"] == '{"amount":"+891","unit":"http://www.wikidata.org/entity/Q712226"}'
+
+
+def test_a_table_that_is_not_known_has_made_up_rows_of_its_default_key() -> None:
+    assert made_up(Table.LINKS, "Q1") == ("Q1", "enwiki", "title of Q1", "badges of Q1")
 
 
 @pytest.mark.parametrize(
@@ -127,9 +144,9 @@ def test_a_statement_becomes_a_row(tmp_path: Path, snak: dict[str, Any], expecte
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"id": "Q1"}\n[1]\n', r"e\.gz:2: no entity in Wikibase JSON form"),
-        (b'{"labels": {}}\n', r"e\.gz:1: no entity in Wikibase JSON form: 'id' is missing"),
-        (b'{"id": "Q1", "labels": {"en": {"value": []}}}\n', r"e\.gz: labels with values that are no strings"),
+        (b'{"id": "Q1"}\n[1]\n', r"e\.gz:2: not an entity in Wikibase JSON form"),
+        (b'{"labels": {}}\n', r"e\.gz:1: not an entity in Wikibase JSON form: 'id' is missing"),
+        (b'{"id": "Q1", "labels": {"en": {"value": []}}}\n', r"e\.gz: labels with values that are not strings"),
         (b"\n", r"e\.gz has no entities"),
     ],
 )
