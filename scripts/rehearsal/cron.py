@@ -5,12 +5,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.rehearsal.chunks import dice
+from scripts.rehearsal.chunks import seeded
 from scripts.rehearsal.pipeline import Pipeline
 from wikidata.errors import Exit
 from wikidata.system.files import write_atomically
@@ -24,60 +24,83 @@ LATEST_OVERLAP_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 _LOOK_SECONDS = 0.2
 
-_PUSH = (sys.executable, "-m", "wikidata", "push")
 
-
-@dataclass(frozen=True)
+@dataclass
 class Tick:
-    """One `wikidata push`: how it ended, what it said on stderr, and how much memory it took.
+    """One `wikidata push`: its exit code, None while it runs, and how much memory it took.
 
     `peak_bytes` is that of the Python process, as far as a look every 0.2 s tells; `largest_bytes` that of the largest
     process among it and those that it started and waited for (make, the watcher, the upload CLI).
     """
 
-    exit_code: int
-    seconds: float
-    stderr: str
-    peak_bytes: int
-    largest_bytes: int
-
-
-@dataclass
-class _Running:
     process: "subprocess.Popen[bytes]"
     stderr: Path
     started: float = field(default_factory=time.monotonic)
+    exit_code: int | None = None
     peak_bytes: int = 0
+    largest_bytes: int = 0
 
-    def look(self) -> Tick | None:
-        """The tick, once it has ended."""
-        with suppress(OSError, StopIteration, ValueError):
+    def has_ended(self) -> bool:
+        """Look at the process."""
+        with suppress(OSError, StopIteration):
             status = Path(f"/proc/{self.process.pid}/status").read_text()
             peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
             self.peak_bytes = max(self.peak_bytes, int(peak.split()[1]) * 1024)
         pid, status_word, usage = os.wait4(self.process.pid, os.WNOHANG)
-        if not pid:
-            return None
-        exit_code = self.process.returncode = os.waitstatus_to_exitcode(status_word)
-        seconds = time.monotonic() - self.started
-        unit = 1 if sys.platform == "darwin" else 1024
-        return Tick(exit_code, seconds, self.stderr.read_text(), self.peak_bytes, usage.ru_maxrss * unit)
+        if pid:
+            self.exit_code = self.process.returncode = os.waitstatus_to_exitcode(status_word)
+            self.largest_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return bool(pid)
 
 
+@dataclass
 class Cron:
-    """Runs ticks in `environment`, and keeps each one's output in `folder`."""
+    """Runs ticks in `environment`, and keeps each one's output in `folder`.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], seed: int) -> None:
-        folder.mkdir()
-        self.folder, self.environment = folder, environment
-        self.ticks: list[Tick] = []
-        self._chance = dice(seed, "cron")
-        self._started = 0
+    A push that a quota was refused to remembers in the file `not_before` that it must wait. The Hub says "about 1
+    hour" and means the window of its quota; here that is `window_seconds`, and so is the hour.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    seed: int
+    not_before: Path
+    window_seconds: float
+    ticks: list[Tick] = field(default_factory=list)
+    quota_waits: int = 0
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        self._chance = seeded(self.seed, "cron")
 
     @property
-    def failed(self) -> list[Tick]:
-        """Ticks that ended with another exit code than they may."""
-        return [tick for tick in self.ticks if tick.exit_code not in FINE]
+    def complaints(self) -> list[str]:
+        """A paragraph for each tick that ended with another exit code than it may."""
+        return [
+            f"tick {number} ended with exit code {tick.exit_code}:\n{tick.stderr.read_text().rstrip()}"
+            for number, tick in enumerate(self.ticks, start=1)
+            if tick.exit_code not in FINE
+        ]
+
+    def push_all(self, pipeline: Pipeline, minutes: float, show: Callable[[], None]) -> bool:
+        """Tick until all chunks are pushed; False if a tick failed or the time was up before."""
+        deadline = time.monotonic() + minutes * 60
+
+        def meanwhile() -> None:
+            pipeline.note_pushed()
+            show()
+
+        while len(pipeline.pushed) < len(pipeline.sizes):
+            if self.complaints or pipeline.error or time.monotonic() > deadline:
+                return False
+            self.tick(meanwhile)
+            pipeline.clear_pushed()
+            time.sleep(PAUSE_SECONDS)
+            if self.shorten_wait():
+                self.tick(meanwhile)  # too early, so it does nothing
+                while self._remembered() > time.time():
+                    time.sleep(_LOOK_SECONDS)
+        return not self.complaints
 
     def tick(self, meanwhile: Callable[[], None]) -> None:
         """Run a tick to its end, perhaps with another one beside it."""
@@ -89,84 +112,36 @@ class Cron:
                     running.append(self._start())
                     delay = None
                 time.sleep(_LOOK_SECONDS)
-                ended = {id(one): tick for one in running if (tick := one.look())}
-                running = [one for one in running if id(one) not in ended]
-                self.ticks += ended.values()
+                running = [tick for tick in running if not tick.has_ended()]
                 meanwhile()
         finally:
-            for one in running:
-                one.process.terminate()
-                one.process.wait()
+            for tick in running:
+                tick.process.terminate()
+                tick.process.wait()
 
-    def _start(self) -> _Running:
-        self._started += 1
-        stderr = self.folder / f"{self._started:04d}.stderr"
-        with stderr.open("wb") as errors, stderr.with_suffix(".stdout").open("wb") as output:
-            process = subprocess.Popen(
-                _PUSH, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
-            )
-        return _Running(process, stderr)
-
-
-def run(cron: Cron, pipeline: Pipeline, not_before: "NotBefore", minutes: float, show: Callable[[], None]) -> bool:
-    """Tick until all chunks are pushed; False where a tick failed or the time was up before."""
-    deadline = time.monotonic() + minutes * 60
-
-    def meanwhile() -> None:
-        pipeline.note_pushed()
-        show()
-
-    while pipeline.pushed < len(pipeline.sizes):
-        if cron.failed or pipeline.error or time.monotonic() > deadline:
-            return False
-        cron.tick(meanwhile)
-        pipeline.clear_pushed()
-        time.sleep(PAUSE_SECONDS)
-        if not_before.shorten():
-            cron.tick(meanwhile)
-            not_before.wait(meanwhile)
-    return not cron.failed
-
-
-@dataclass
-class NotBefore:
-    """What pushes remember of a used-up quota in the file at `path`.
-
-    The Hub says "about 1 hour" and means the window of its quota. Here the window is shorter, and so is the hour.
-    """
-
-    path: Path
-    window_seconds: float
-    waits: int = 0
-
-    def shorten(self) -> bool:
-        """Put the time forward where a push has remembered one; whether it has."""
-        latest = time.time() + self.window_seconds
-        remembered = self._remembered()
+    def shorten_wait(self) -> bool:
+        """Put the time forward that a push has remembered for a quota; whether there is one to wait for."""
+        latest, remembered = time.time() + self.window_seconds, self._remembered()
         if remembered <= time.time():
             return False
         if remembered > latest:
-            write_atomically(self.path, json.dumps({"not_before": latest, "why": "shortened"}).encode())
-        self.waits += 1
+            write_atomically(self.not_before, json.dumps({"not_before": latest, "why": "shortened"}).encode())
+        self.quota_waits += 1
         return True
-
-    def wait(self, meanwhile: Callable[[], None]) -> None:
-        """Wait until it is time."""
-        while self._remembered() > time.time():
-            time.sleep(_LOOK_SECONDS)
-            meanwhile()
 
     def _remembered(self) -> float:
         try:
-            return float(json.loads(self.path.read_bytes())["not_before"])
+            return float(json.loads(self.not_before.read_bytes())["not_before"])
         except FileNotFoundError:
             return 0.0
 
-
-def complaints(ticks: Sequence[Tick]) -> list[str]:
-    """A paragraph for each tick that failed."""
-    return [
-        f"tick {number} ended with exit code {tick.exit_code}:\n{tick.stderr.rstrip()}"
-        for number, tick in enumerate(ticks, start=1)
-        if tick.exit_code not in FINE
-    ]
+    def _start(self) -> Tick:
+        stderr = self.folder / f"{len(self.ticks) + 1:04d}.stderr"
+        with stderr.open("wb") as errors, stderr.with_suffix(".stdout").open("wb") as output:
+            command = [sys.executable, "-m", "wikidata", "push"]
+            process = subprocess.Popen(
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            )
+        tick = Tick(process, stderr)
+        self.ticks.append(tick)
+        return tick
