@@ -1,15 +1,15 @@
 """What cron does meanwhile: one `wikidata push` after the other, and sometimes two at once."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.peak_memory import peak_bytes
 from scripts.rehearsal.chunks import seeded
 from scripts.rehearsal.pipeline import Pipeline
 from wikidata.errors import Exit
@@ -27,43 +27,30 @@ _LOOK_SECONDS = 0.2
 
 @dataclass
 class Tick:
-    """One `wikidata push`: its exit code, None while it runs, and how much memory it took.
-
-    `peak_bytes` is that of the Python process, as far as a look every 0.2 s tells; `largest_bytes` that of the largest
-    process among it and those that it started and waited for (make, the watcher, the upload CLI).
-    """
+    """One `wikidata push`; `peak_bytes` is the most memory of its process, as far as a look every 0.2 s tells."""
 
     process: "subprocess.Popen[bytes]"
     stderr: Path
     started: float = field(default_factory=time.monotonic)
-    exit_code: int | None = None
     peak_bytes: int = 0
-    largest_bytes: int = 0
 
     def has_ended(self) -> bool:
         """Look at the process."""
-        with suppress(OSError, StopIteration):
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-            peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-            self.peak_bytes = max(self.peak_bytes, int(peak.split()[1]) * 1024)
-        pid, status_word, usage = os.wait4(self.process.pid, os.WNOHANG)
-        if pid:
-            self.exit_code = self.process.returncode = os.waitstatus_to_exitcode(status_word)
-            self.largest_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return bool(pid)
+        self.peak_bytes = max(self.peak_bytes, peak_bytes(self.process.pid))
+        return self.process.poll() is not None
 
 
 @dataclass
 class Cron:
-    """Runs ticks in `environment`, and keeps each one's output in `folder`.
+    """Pushes in `environment` what the pipeline completes, and keeps the output of each tick in `folder`.
 
     A push that a quota was refused to remembers in the file `not_before` that it must wait. The Hub says "about 1
     hour" and means the window of its quota; here that is `window_seconds`, and so is the hour.
     """
 
+    pipeline: Pipeline
     folder: Path
     environment: Mapping[str, str]
-    seed: int
     not_before: Path
     window_seconds: float
     ticks: list[Tick] = field(default_factory=list)
@@ -71,38 +58,34 @@ class Cron:
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
-        self._chance = seeded(self.seed, "cron")
+        self._chance = seeded(self.pipeline.seed, "cron")
 
     @property
     def complaints(self) -> list[str]:
         """A paragraph for each tick that ended with another exit code than it may."""
         return [
-            f"tick {number} ended with exit code {tick.exit_code}:\n{tick.stderr.read_text().rstrip()}"
+            f"tick {number} ended with exit code {tick.process.returncode}:\n{tick.stderr.read_text().rstrip()}"
             for number, tick in enumerate(self.ticks, start=1)
-            if tick.exit_code not in FINE
+            if tick.process.returncode not in FINE
         ]
 
-    def push_all(self, pipeline: Pipeline, minutes: float, show: Callable[[], None]) -> bool:
+    def push_all(self, minutes: float) -> bool:
         """Tick until all chunks are pushed; False if a tick failed or the time was up before."""
-        deadline = time.monotonic() + minutes * 60
-
-        def meanwhile() -> None:
-            pipeline.note_pushed()
-            show()
-
+        pipeline, started = self.pipeline, time.monotonic()
         while len(pipeline.pushed) < len(pipeline.sizes):
-            if self.complaints or pipeline.error or time.monotonic() > deadline:
+            if self.complaints or pipeline.error or time.monotonic() > started + minutes * 60:
                 return False
-            self.tick(meanwhile)
+            self.tick()
             pipeline.clear_pushed()
+            say(
+                f"{time.monotonic() - started:5.0f} s: {len(pipeline.pushed)} of {len(pipeline.sizes)} chunks pushed, "
+                f"{len(pipeline.complete)} complete, {pipeline.files:,} files made, {len(self.ticks)} ticks"
+            )
             time.sleep(PAUSE_SECONDS)
-            if self.shorten_wait():
-                self.tick(meanwhile)  # too early, so it does nothing
-                while self._remembered() > time.time():
-                    time.sleep(_LOOK_SECONDS)
+            self.wait_for_quota()
         return not self.complaints
 
-    def tick(self, meanwhile: Callable[[], None]) -> None:
+    def tick(self) -> None:
         """Run a tick to its end, perhaps with another one beside it."""
         running = [self._start()]
         delay = self._chance.uniform(0, LATEST_OVERLAP_SECONDS) if self._chance.random() < OVERLAPPING else None
@@ -113,35 +96,34 @@ class Cron:
                     delay = None
                 time.sleep(_LOOK_SECONDS)
                 running = [tick for tick in running if not tick.has_ended()]
-                meanwhile()
+                self.pipeline.note_pushed()
         finally:
             for tick in running:
                 tick.process.terminate()
                 tick.process.wait()
 
-    def shorten_wait(self) -> bool:
-        """Put the time forward that a push has remembered for a quota; whether there is one to wait for."""
-        latest, remembered = time.time() + self.window_seconds, self._remembered()
-        if remembered <= time.time():
-            return False
-        if remembered > latest:
-            write_atomically(self.not_before, json.dumps({"not_before": latest, "why": "shortened"}).encode())
-        self.quota_waits += 1
-        return True
-
-    def _remembered(self) -> float:
-        try:
-            return float(json.loads(self.not_before.read_bytes())["not_before"])
-        except FileNotFoundError:
-            return 0.0
+    def wait_for_quota(self) -> None:
+        """Wait as long as a push has remembered, but no longer than a window, with one tick that is too early."""
+        with suppress(FileNotFoundError):
+            remembered = json.loads(self.not_before.read_bytes())["not_before"]
+            if remembered > time.time():
+                not_before = min(remembered, time.time() + self.window_seconds)
+                content = json.dumps({"not_before": not_before, "why": "shortened"})
+                write_atomically(self.not_before, content.encode())
+                self.quota_waits += 1
+                self.tick()
+                time.sleep(max(0.0, not_before - time.time()))
 
     def _start(self) -> Tick:
         stderr = self.folder / f"{len(self.ticks) + 1:04d}.stderr"
         with stderr.open("wb") as errors, stderr.with_suffix(".stdout").open("wb") as output:
-            command = [sys.executable, "-m", "wikidata", "push"]
             process = subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+                [sys.executable, "-m", "wikidata", "push"], env=self.environment, stdout=output, stderr=errors
             )
-        tick = Tick(process, stderr)
-        self.ticks.append(tick)
-        return tick
+        self.ticks.append(Tick(process, stderr))
+        return self.ticks[-1]
+
+
+def say(line: str) -> None:
+    """A line of progress, or about what does not hold."""
+    print(line, file=sys.stderr, flush=True)

@@ -5,17 +5,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import polars as pl
-
 from scripts.rehearsal.chunks import in_random_order, seeded
 from scripts.rehearsal.contents import Contents
-from scripts.sample.source_files import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.source_files import STATE, SourceFile, find_files
+from scripts.sample.write import Options, make_folders, write_table
 from wikidata.config import Table
 from wikidata.state import Step, parse_step
 
 CHUNKS_AHEAD = 4
 """Chunks that may be complete and not yet pushed: the pipeline waits rather than fill the disk."""
 
+STEP = b'{"step": %d}\n'
 TORN_STATES = (1 / 25, 0.2)
 TORN_LAST_STATES = (1 / 3, 2.0)
 """The share of state files that are half-written, and the most seconds for so long. The one that would complete a
@@ -30,11 +30,12 @@ class Pipeline(threading.Thread):
 
     def __init__(self, root: Path, contents: Contents, sizes: dict[int, int], seed: int) -> None:
         super().__init__(name="pipeline", daemon=True)
-        self.root, self.contents, self.sizes, self.seed = root, contents, sizes, seed
+        self.root, self.sizes, self.seed = root, sizes, seed
         self.files = self.rows = 0
         self.error: BaseException | None = None
         self.complete: set[int] = set()
         self.pushed: set[int] = set()
+        self._options = Options(contents, split_keys=(), incomplete=(), sidecars=True, process_files=True)
         self._chance = seeded(seed, "torn")
         self._missing = Counter(sizes)
         self._cleared: set[int] = set()
@@ -43,13 +44,9 @@ class Pipeline(threading.Thread):
 
     def prepare(self) -> None:
         """Make the folders, and the state files of all parts at INIT."""
-        (self.root / STATE).mkdir(parents=True)
-        for table in Table:
-            (self.root / AUDIT / table).mkdir(parents=True)
-            for key in self.contents.keys[table]:
-                self._file(table, key, "").parent.mkdir(parents=True)
+        make_folders(self.root)
         for source in in_random_order(self.sizes, self.seed):
-            self._state_file(source).write_bytes(_line(Step.INIT))
+            self._state_file(source).write_bytes(STEP % Step.INIT)
 
     def run(self) -> None:
         """Bring one part after the other to PARTITION."""
@@ -83,27 +80,17 @@ class Pipeline(threading.Thread):
 
         Their state stays at PUSH, which is where the rehearsal ends.
         """
-        for chunk in sorted(self.pushed - self._cleared):
-            for part in range(self.sizes[chunk]):
-                source = SourceFile(chunk, part, self.sizes[chunk])
-                for table in Table:
-                    for key in self.contents.rows(table, source):
-                        self._file(table, key, source.stem).unlink()
-                    (self.root / RESULTS / table / f"{source.stem}.parquet").unlink()
-                    (self.root / AUDIT / table / f"{source.stem}.parquet").unlink()
-            self._cleared.add(chunk)
+        for path in find_files(self.root, self.pushed - self._cleared):
+            if not path.startswith(STATE):
+                (self.root / path).unlink()
+        self._cleared |= self.pushed
 
     def _partition(self, source: SourceFile) -> None:
         self._write_state(source, Step.PROCESS)
         for table in Table:
-            rows = self.contents.rows(table, source)
-            unpartitioned = self.root / RESULTS / table / f"{source.stem}.parquet"
-            unpartitioned.write_bytes(self.contents.file(table, next(iter(rows)), 1, source))
-            for key, count in rows.items():
-                self._file(table, key, source.stem).write_bytes(self.contents.file(table, key, count, source))
-            self.contents.sidecar(table, source).write_parquet(self.root / AUDIT / table / unpartitioned.name)
-            self.files += len(rows)
-            self.rows += sum(rows.values())
+            files, rows = write_table(self.root, table, source, self._options)
+            self.files += files
+            self.rows += rows
         self._write_state(source, Step.PARTITION, is_last=self._missing[source.chunk] == 1)
         self._missing[source.chunk] -= 1
         if not self._missing[source.chunk]:
@@ -112,7 +99,7 @@ class Pipeline(threading.Thread):
     def _write_state(self, source: SourceFile, step: Step, is_last: bool = False) -> None:
         """Write a state file in place, sometimes with a pause in the middle of its line."""
         share, seconds = TORN_LAST_STATES if is_last else TORN_STATES
-        line = _line(step)
+        line = STEP % step
         with self._state_file(source).open("wb", buffering=0) as file:
             if self._chance.random() < share:
                 cut = self._chance.randrange(len(line) - 2)
@@ -129,16 +116,3 @@ class Pipeline(threading.Thread):
 
     def _state_file(self, source: SourceFile) -> Path:
         return self.root / STATE / f"{source.stem}.jsonl"
-
-    def _file(self, table: Table, key: str, stem: str) -> Path:
-        return self.root / RESULTS / table / f"{table.partition_column}={key}" / f"{stem}.parquet"
-
-
-def behind(state: pl.DataFrame, sizes: dict[int, int]) -> list[int]:
-    """The chunks of which not every part is at PUSH in a state frame."""
-    at_push = Counter(state.filter(pl.col("step") == Step.PUSH)["chunk"].to_list())
-    return [chunk for chunk, parts in sizes.items() if at_push[chunk] != parts]
-
-
-def _line(step: Step) -> bytes:
-    return b'{"step": %d}\n' % step

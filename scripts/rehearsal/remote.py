@@ -12,7 +12,7 @@ from huggingface_hub.hf_api import RepoFile
 
 from localhub.faults import Action, Fault, Quota
 from localhub.testing import RunningHub
-from scripts.rehearsal.contents import is_intact
+from scripts.rehearsal.contents import digests
 from wikidata.config import Layout, Table
 
 FAULTS = (
@@ -71,16 +71,15 @@ def sort_out(table: Table, sizes: Mapping[str, int]) -> Listing:
 
 
 def read_rows(hub: RunningHub, repo: str, table: Table, files: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    """All rows of these files: the `key` of the file's folder, `id`, and whether the row is `intact`."""
+    """All rows of these files: the `key` of the file's folder, `id`, and `digest`."""
     headers = {"Authorization": f"Bearer {hub.token}"}
-    nothing = pl.DataFrame(schema={"key": pl.String, "id": pl.String, "intact": pl.Boolean})
+    nothing = pl.DataFrame(schema={"key": pl.String, "id": pl.String, "digest": pl.UInt64})
 
     def read(file: tuple[str, str]) -> pl.DataFrame:
         path, key = file
         answer = get_session().get(hf_hub_url(repo, path, repo_type="dataset", endpoint=hub.endpoint), headers=headers)
         answer.raise_for_status()
-        frame = pl.read_parquet(io.BytesIO(answer.content))
-        return frame.select(pl.lit(key).alias("key"), "id", is_intact(table, frame, key).alias("intact"))
+        return digests(table, pl.read_parquet(io.BytesIO(answer.content)), pl.lit(key))
 
     with ThreadPoolExecutor(READERS) as pool:
         return pl.concat([nothing, *pool.map(read, files)])

@@ -1,4 +1,12 @@
-"""Write what the pipeline leaves before a push: state, partition files, unpartitioned files and sidecars."""
+"""Write what the pipeline leaves before a push: state, partition files, unpartitioned files and sidecars.
+
+The same command can be typed again, also after a push: what is there already and equal stays as it is, and so do state
+files at a later step; a chunk made with --incomplete is completed without it. If ROOT has other data of these chunks,
+nothing is written (exit code 2) unless --force is given. Other chunks and other files are never touched.
+
+The built-in set repeats a few well-known entities of Wikidata, described in our own words; ids beyond those are made up
+(in chunk 3, a copy of Q42 is Q3000000042). Keys that are not lower-case codes are left out and reported on stderr.
+"""
 
 import argparse
 import sys
@@ -6,19 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from scripts.sample.build import DEFAULT_KEYS, DEFAULT_ROWS, Sample, write_sample
+from scripts.sample.build import DEFAULT_KEYS, DEFAULT_ROWS, write_sample
 from scripts.sample.source_files import SampleError
-
-_EPILOG = """
-ROOT gets state/, results/ and audit/. What is there already and equal stays as it is, and so do state files at a later
-step, so that the same command can be typed again, also after a push; a chunk made with --incomplete is completed by
-the same command without it. If ROOT has other data of these chunks, nothing is written (exit code 2) unless --force
-is given. Other chunks and other files are never touched.
-
-Rows of the built-in set repeat a few well-known entities of Wikidata, described in our own words; ids beyond those
-are made up (in chunk 3, a copy of Q42 is Q3000000042). Keys that are not lower-case codes are left out and reported on
-stderr.
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given["entities"] and (given["rows"], given["seed"]) != (None, None):
             raise SampleError("--rows and --seed are for the built-in set, not for --entities")
-        chunks = _parts_of_chunks(given.pop("chunks"), given.pop("parts"))
-        sample = write_sample(chunks=chunks, **{name: value for name, value in given.items() if value is not None})
+        sample = write_sample(**{name: value for name, value in given.items() if value is not None})
     except SampleError as error:
         parser.error(str(error))
     except OSError as error:
@@ -37,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     for (table, key), rows in sorted(sample.invalid_keys.items()):
         print(f"{parser.prog}: {table}: {key!r} is not a valid key: its rows are left out: {rows}", file=sys.stderr)
-    print(_summary(sample, len(chunks)))
+    print(
+        f"{sample.root}: chunks: {len(given['chunks'])}, partition files: {sample.partition_files:,}, "
+        f"rows: {sample.rows:,}; files written: {sample.written:,}, there already: {sample.kept:,}"
+    )
     return 0
 
 
@@ -50,19 +49,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m scripts.sample",
         description=__doc__,
-        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("root", metavar="ROOT", type=Path, help="the folder to write to; made if it is not there")
-    add("--chunks", metavar="C,…", type=_numbers, required=True, help="the chunks to make, such as 3,30")
-    add("--parts", metavar="N", default="4", help="parts of each: 4, or 3=4,30=2 (default %(default)s)")
+    chunks_help = "the chunks to make, and the parts of each: 3=4,30=2; or 3,30, of 4 parts each"
+    add("--chunks", metavar="C,…", type=_chunks, required=True, help=chunks_help)
     add("--keys", metavar="N", type=int, help=f"keys of each table (default {DEFAULT_KEYS}; with FILE, all it has)")
     add("--rows", metavar="N", type=int, help=f"rows of each key in each part (default {DEFAULT_ROWS})")
     add("--seed", metavar="N", type=int, help="another order of the built-in entities (default 0)")
     add("--entities", metavar="FILE", type=Path, help="rows from Wikibase JSON lines, plain or .gz, in their order")
-    add("--incomplete", metavar="C,…", type=_numbers, help="chunks whose last part is at PROCESS")
+    add("--incomplete", metavar="C,…", type=_chunks, help="chunks whose last part is at PROCESS")
     split_help = "keys with a second file, …_1, in each part"
     add("--split", dest="split_keys", metavar="KEY,…", type=lambda text: text.split(","), help=split_help)
     add("--no-sidecars", dest="sidecars", action="store_false", help="nothing in audit/, as of older runs")
@@ -71,32 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _numbers(text: str) -> list[int]:
+def _chunks(text: str) -> dict[int, int]:
+    """The number of parts of every chunk, from `3,30` or `3=4,30=2`."""
     try:
-        return [int(word) for word in text.split(",")]
+        return {int(chunk): int(parts or 4) for chunk, _, parts in (word.partition("=") for word in text.split(","))}
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 3,30") from None
-
-
-def _parts_of_chunks(chunks: Sequence[int], parts: str) -> dict[int, int]:
-    """The number of parts of every chunk, from `4` or `3=4,30=2`."""
-    try:
-        if "=" not in parts:
-            return dict.fromkeys(chunks, int(parts))
-        of_chunk = {int(chunk): int(count) for chunk, count in (pair.split("=") for pair in parts.split(","))}
-    except ValueError:
-        raise SampleError(f"--parts: {parts!r} is neither a number nor a list such as 3=4,30=2") from None
-    if of_chunk.keys() != set(chunks):
-        raise SampleError(f"--parts: {parts!r} must name each of the chunks once")
-    return of_chunk
-
-
-def _summary(sample: Sample, chunks: int) -> str:
-    files, rows = (int(sample.partitions[name].sum()) for name in ("files", "rows"))
-    return (
-        f"{sample.root}: chunks: {chunks}, partition files: {files:,}, rows: {rows:,}; "
-        f"files written: {sample.written:,}, there already: {sample.kept:,}"
-    )
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of chunks such as 3,30 or 3=4,30=2") from None
 
 
 if __name__ == "__main__":

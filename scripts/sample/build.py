@@ -5,43 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-
 from scripts.sample.builtin import CHUNKS_AT_MOST, BuiltinSource
-from scripts.sample.entities import EntitySource, read_entities
+from scripts.sample.entities import EntitySource
 from scripts.sample.source_files import AUDIT, RESULTS, STATE, SampleError, SourceFile, chunk_of, find_files
-from scripts.sample.write import Options, Source, write_files
+from scripts.sample.write import Options, write_files
 from wikidata.config import Table
 from wikidata.state import UNREADABLE, parse_step
 
 DEFAULT_KEYS = 10
 DEFAULT_ROWS = 5
-PARTS_AT_MOST = 99_999
-"""What five digits hold."""
+PARTS_AT_MOST = 99_999  # what five digits hold
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a sample consists of.
+    """What a sample consists of: its partition files, the rows in them, and what became of its files.
 
-    `partitions` has a row for each key of each source file that was partitioned, sorted by table, chunk, part and key:
-    `table`, `chunk`, `part`, `key`, `rows`, `files` (2 if it is split). `invalid_keys` are those of the entities
-    that are not valid codes and were left out, with their rows. `written` and `kept` count files: those written now,
-    and those that were there already.
+    `invalid_keys` are those of the entities that are not valid codes and were left out, with their rows. `written` and
+    `kept` count files of every kind: those written now, and those that were there already.
     """
 
     root: Path
-    partitions: pl.DataFrame
+    partition_files: int
+    rows: int
     invalid_keys: dict[tuple[Table, str], int]
     written: int
     kept: int
-
-    def rows(self, table: Table, chunk: int | None = None) -> dict[str, int]:
-        """The rows of every key of a table in the partition files, of one chunk or of all."""
-        chosen = self.partitions.filter(pl.col("table") == table.value)
-        if chunk is not None:
-            chosen = chosen.filter(pl.col("chunk") == chunk)
-        return dict(chosen.group_by("key").agg(pl.col("rows").sum()).sort("key").iter_rows())
 
 
 def write_sample(
@@ -71,18 +60,17 @@ def write_sample(
     """
     _check(root, chunks, keys, rows, incomplete)
     files = [SourceFile(chunk, part, parts) for chunk, parts in sorted(chunks.items()) for part in range(parts)]
-    if entities is None:
-        source: Source = BuiltinSource(keys or DEFAULT_KEYS, rows, seed)
-    else:
-        source = EntitySource(read_entities(entities), files, keys)
+    source = (
+        BuiltinSource(keys or DEFAULT_KEYS, rows, seed) if entities is None else EntitySource(entities, files, keys)
+    )
     if unknown := set(split_keys).difference(*source.keys.values()):
         raise SampleError(f"key {min(unknown)} cannot be split: no table has it")
     options = Options(source, frozenset(split_keys), frozenset(incomplete), sidecars, process_files)
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".sample-", dir=root) as staging:
-        partitions = write_files(Path(staging), files, options)
+        partition_files, row_count = write_files(Path(staging), files, options)
         written, kept = _settle(Path(staging), root, chunks, force)
-    return Sample(root, partitions, source.invalid_keys, written, kept)
+    return Sample(root, partition_files, row_count, source.invalid_keys, written, kept)
 
 
 def _check(root: Path, chunks: Mapping[int, int], keys: int | None, rows: int, incomplete: Collection[int]) -> None:
@@ -109,13 +97,21 @@ def _settle(staging: Path, root: Path, chunks: Collection[int], force: bool) -> 
     not in `staging`. With `force` such files are replaced or removed instead, and steps may go down.
     """
     made, there = find_files(staging, chunks), find_files(root, chunks)
-    kept = {path for path in made & there if _is_settled(staging / path, root / path, force)}
+    steps = {path: parse_step((root / path).read_bytes()) for path in there if path.endswith(".jsonl")}
+
+    def is_settled(path: str) -> bool:
+        content = (staging / path).read_bytes()
+        if path in steps:
+            return not force and steps[path] >= parse_step(content)
+        return content == (root / path).read_bytes()
+
+    kept = {path for path in made & there if is_settled(path)}
     others = there - kept
     if force:
         # The state files first: no chunk looks complete while files are missing.
-        for path in sorted(others, key=lambda path: not path.endswith(".jsonl")):
+        for path in sorted(others, key=lambda path: path not in steps):
             (root / path).unlink()
-    elif others := {path for path in others if not (path in made and _is_earlier_state(root / path))}:
+    elif others := {path for path in others if path not in made or steps.get(path, UNREADABLE) == UNREADABLE}:
         path, more = min(others), f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise SampleError(f"chunk {chunk_of(path)}: {root} has other data of it ({path}{more}): see --force")
     for path in kept:
@@ -123,16 +119,6 @@ def _settle(staging: Path, root: Path, chunks: Collection[int], force: bool) -> 
     for folder in (AUDIT, RESULTS, STATE):
         _move(staging / folder, root / folder)
     return len(made - kept), len(kept)
-
-
-def _is_settled(new: Path, old: Path, force: bool) -> bool:
-    if new.suffix == ".jsonl":
-        return not force and parse_step(old.read_bytes()) >= parse_step(new.read_bytes())
-    return old.stat().st_size == new.stat().st_size and old.read_bytes() == new.read_bytes()
-
-
-def _is_earlier_state(old: Path) -> bool:
-    return old.suffix == ".jsonl" and parse_step(old.read_bytes()) != UNREADABLE
 
 
 def _move(source: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,10 +59,11 @@ class EntitySource:
     left out because they are not lower-case codes, with their rows.
     """
 
-    def __init__(self, entities: Entities, files: Sequence[SourceFile], key_count: int | None) -> None:
+    def __init__(self, path: Path, files: Sequence[SourceFile], key_count: int | None) -> None:
         self.keys: dict[Table, list[str]] = {}
         self.invalid_keys: dict[tuple[Table, str], int] = {}
         self._rows: dict[tuple[Table, SourceFile], pl.DataFrame] = {}
+        entities = read_entities(path)
         file_index = (pl.col("entity") * len(files) // entities.number).alias("file")
         for table, rows in entities.tables.items():
             column = table.partition_column
@@ -87,11 +88,12 @@ def read_entities(path: Path) -> Entities:
     rows: dict[Table, list[_Row]] = {table: [] for table in Table}
     number = 0
     try:
-        for line_number, line in enumerate(_lines(path), start=1):
-            if line.strip():
-                for table, found in _parse(line, f"{path}:{line_number}").items():
-                    rows[table] += [(number, *row) for row in found]
-                number += 1
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            for line_number, line in enumerate(file, start=1):
+                if line.strip():
+                    for table, found in _parse(line, f"{path}:{line_number}").items():
+                        rows[table] += [(number, *row) for row in found]
+                    number += 1
     except (OSError, EOFError, zlib.error) as error:
         raise SampleError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not number:
@@ -99,18 +101,11 @@ def read_entities(path: Path) -> Entities:
     return Entities(number, {table: _frame(table, found, path) for table, found in rows.items()})
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
-        yield from file
-
-
 def _parse(line: bytes, place: str) -> dict[Table, list[_Row]]:
     try:
         return _rows_of(json.loads(line))
-    except KeyError as error:
-        raise SampleError(f"{place}: not an entity in Wikibase JSON form: {error} is missing") from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise SampleError(f"{place}: not an entity in Wikibase JSON form: {error}") from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise SampleError(f"{place}: not an entity in Wikibase JSON form: {error!r}") from error
 
 
 def _frame(table: Table, rows: list[_Row], path: Path) -> pl.DataFrame:
@@ -147,20 +142,14 @@ def _claim(statement: _Json) -> _Row:
     """The columns of claims after `id`."""
     snak = statement["mainsnak"]
     data = snak.get("datavalue") or {}
-    monolingual = data.get("type") == "monolingualtext"
-    language = data["value"]["language"] if monolingual else NO_LANGUAGE
-    datatype = snak.get("datatype") or _datatype(data)
-    return language, snak["property"], datatype, snak["snaktype"], _value(data), statement["rank"]
-
-
-def _datatype(data: _Json) -> str | None:
-    """The datatype of a property with such values, as far as the value tells."""
-    if not data:
-        return None
-    kind: str = data["type"]
+    kind = data.get("type")
+    language = data["value"]["language"] if kind == "monolingualtext" else NO_LANGUAGE
     if kind == "wikibase-entityid":
-        return f"wikibase-{data['value']['entity-type']}"
-    return "globe-coordinate" if kind == "globecoordinate" else kind
+        kind = f"wikibase-{data['value']['entity-type']}"
+    elif kind == "globecoordinate":
+        kind = "globe-coordinate"
+    datatype = snak.get("datatype") or kind
+    return language, snak["property"], datatype, snak["snaktype"], _value(data), statement["rank"]
 
 
 def _value(data: _Json) -> str | None:
