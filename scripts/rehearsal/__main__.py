@@ -58,8 +58,7 @@ def _parser(is_quick: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     keys, minutes = (12, 15.0) if is_quick else (36, 60.0)
-    chunks_help = "so many random chunks (default: all 113, or ten with QUICK=1)"
-    add("--chunks", type=int, choices=range(1, 114), metavar="N", help=chunks_help)
+    add("--chunks", type=int, choices=range(1, 114), metavar="N", help="so many random chunks (default: see above)")
     add("--keys", type=int, default=keys, metavar="N", help="keys of each table (%(default)s)")
     add("--rows", type=int, default=2, metavar="N", help="rows of a key in a part (%(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="another order, other keys and rows")

@@ -38,8 +38,6 @@ the quota strikes now and then, and is filled again soon."""
 NO_DATA = frozenset({".gitattributes", "README.md"})
 """Files of a repo that hold no rows."""
 
-READERS = 4
-
 
 class Listing(NamedTuple):
     """A repo's head: the size of every file by its path; paths and keys of those with rows, by chunk; the others."""
@@ -81,5 +79,5 @@ def read_rows(hub: RunningHub, repo: str, table: Table, files: Sequence[tuple[st
         answer.raise_for_status()
         return digests(table, pl.read_parquet(io.BytesIO(answer.content)), pl.lit(key))
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(4) as pool:
         return pl.concat([nothing, *pool.map(read, files)])

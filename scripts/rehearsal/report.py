@@ -13,7 +13,6 @@ from scripts.rehearsal.remote import FAULTS
 from wikidata.report.terminal import readable_bytes, table_of
 
 MOST_LINES = 20
-
 Figures = dict[str, Any]
 """What was counted, by name, as it is written to the JSON file."""
 

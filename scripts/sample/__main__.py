@@ -54,15 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("root", metavar="ROOT", type=Path, help="the folder to write to; made if it is not there")
-    chunks_help = "the chunks to make, and the parts of each: 3=4,30=2; or 3,30, of 4 parts each"
-    add("--chunks", metavar="C,…", type=_chunks, required=True, help=chunks_help)
+    add("--chunks", metavar="C,…", type=_chunks, required=True, help="such as 3,30, of 4 parts each, or 3=4,30=2")
     add("--keys", metavar="N", type=int, help=f"keys of each table (default {DEFAULT_KEYS}; with FILE, all it has)")
     add("--rows", metavar="N", type=int, help=f"rows of each key in each part (default {DEFAULT_ROWS})")
     add("--seed", metavar="N", type=int, help="another order of the built-in entities (default 0)")
     add("--entities", metavar="FILE", type=Path, help="rows from Wikibase JSON lines, plain or .gz, in their order")
     add("--incomplete", metavar="C,…", type=_chunks, help="chunks whose last part is at PROCESS")
-    split_help = "keys with a second file, …_1, in each part"
-    add("--split", dest="split_keys", metavar="KEY,…", type=lambda text: text.split(","), help=split_help)
+    add("--split", dest="split_keys", metavar="KEY,…", type=lambda text: text.split(","), help="keys with two files")
     add("--no-sidecars", dest="sidecars", action="store_false", help="nothing in audit/, as of older runs")
     add("--no-process-files", dest="process_files", action="store_false", help="no unpartitioned files but at PROCESS")
     add("--force", action="store_true", help="replace other data of these chunks, and lower their steps")

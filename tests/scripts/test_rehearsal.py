@@ -189,12 +189,12 @@ def test_two_chunks_from_init_to_push(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LAYOUT", "packed")
-    quota = Quota(12, 3.0)
     code, report = rehearse(tmp_path, monkeypatch, "--commits=12", "--window=3")
     assert (code, report["violations"], report["layouts"]) == (0, [], ["packed"])
     assert (report["options"]["keys"], report["options"]["layout"]) == (4, "packed")
     assert "pushes by exit code" in capsys.readouterr().out
-    assert (report["chunks"], report["source_files"], report["cli_runs"] - report["cli_reruns"]) == (2, 3, 10)
+    assert (report["chunks"], report["source_files"]) == (2, 3)
+    assert report["cli_runs"] - report["cli_reruns"] == 2 * len(Table)
     assert report["rows"] == sum(CONTENTS.expected(table, *chunk).height for table in Table for chunk in SIZES.items())
     assert report["commits"] >= report["most_commits_in_window"] > 0
     assert not any((tmp_path / "box" / "results").rglob("*.parquet"))
@@ -205,7 +205,7 @@ def test_two_chunks_from_init_to_push(
         doubled, lost = sorted(path for path in hub.files(repo) if path.startswith("language=en/"))
         hub.replace_file(repo, "language=en/chunk_3-copy.parquet", hub.read(repo, doubled))
         hub.delete_file(repo, lost)
-        violations = "\n".join(rehearsal.inspect(SIZES, quota, CONTENTS, hub, {}))
+        violations = "\n".join(rehearsal.inspect(SIZES, Quota(12, 3.0), CONTENTS, hub, {}))
     assert "rows are missing" in violations
     assert "rows are there more than once" in violations
 
