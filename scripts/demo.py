@@ -13,7 +13,7 @@ from huggingface_hub import HfFileSystem
 
 from localhub.testing import RunningHub, running_hub
 from scripts.sample.build import write_sample
-from wikidata.config import FOLDERS, HF_USER, Table, target_repos
+from wikidata.config import FOLDERS, HF_USER, target_repos
 from wikidata.report.terminal import table_of
 from wikidata.state import due_chunks, get_all_state
 
@@ -22,16 +22,15 @@ CHUNK, PARTS = 3, 4
 
 
 def main() -> int:
-    """Run the demo; returns the exit code of the push, or 1 where the Hub has other rows than the sample."""
+    """Run the demo; returns the exit code of the push, or 1 if the Hub has other rows than the sample."""
     data = DEMO / "pipeline"
     if not (data / "state").exists():
         write_sample(data, chunks={CHUNK: PARTS, 30: PARTS}, keys=10, rows=5, incomplete={30})
     say(f"The pipeline's output is in {os.path.relpath(data)}: chunk {CHUNK} is complete, chunk 30 is not.")
     with running_hub(DEMO / "hub") as hub:
         say(f"A Hub on localhost: {hub.endpoint}")
-        environment = {**os.environ, **hub.environment, "HF_USER": HF_USER}
+        environment = {**os.environ, **hub.environment, "HF_USER": HF_USER, "HF_HOME": str(DEMO / "hf-home")}
         environment |= {name: str(data / folder) for name, folder in FOLDERS.items()}
-        environment["HF_HOME"] = str(DEMO / "hf-home")
         due = due_chunks(get_all_state(data / "state"))
         if code := make("push", environment):
             return code
@@ -47,37 +46,22 @@ def main() -> int:
 def make(target: str, environment: dict[str, str]) -> int:
     """Type `make TARGET` as a user would."""
     say(f"$ make {target}")
-    done = subprocess.run(["make", "--no-print-directory", target], env=environment, check=False)
-    return done.returncode
+    return subprocess.run(["make", "--no-print-directory", target], env=environment, check=False).returncode
 
 
 def read_back(hub: RunningHub, results: Path) -> bool:
     """Read every row of every table from the Hub, and compare with the local partition files of the chunk."""
     say("Read back from the Hub, and compared with the local files of the chunk, row by row:")
-    files = HfFileSystem(endpoint=hub.endpoint, token=hub.token)
+    hub_files = HfFileSystem(endpoint=hub.endpoint, token=hub.token)
     rows = []
     for table, repo_id in target_repos(HF_USER).items():
-        remote = [read(files, path) for path in sorted(files.glob(f"datasets/{repo_id}/**/*.parquet"))]
-        local = [pl.read_parquet(path) for path in local_files(results, table)]
-        same = (
-            pl.concat(remote).sort("id", maintain_order=True).equals(pl.concat(local).sort("id", maintain_order=True))
-        )
-        rows.append(
-            (table.value, repo_id, len(remote), sum(frame.height for frame in remote), "equal" if same else "DIFFERENT")
-        )
+        paths = sorted(hub_files.glob(f"datasets/{repo_id}/**/*.parquet"))
+        remote = pl.concat(pl.read_parquet(hub_files.read_bytes(path)) for path in paths)
+        local = pl.read_parquet(results / table / f"*/chunk_{CHUNK}-*.parquet", hive_partitioning=False)
+        there, here = (frame.sort("id", maintain_order=True) for frame in (remote, local))
+        rows.append((table, repo_id, len(paths), there.height, "equal" if there.equals(here) else "DIFFERENT"))
     print(table_of(rows, ("table", "repo", "files", "rows", "compared")))
     return all(row[-1] == "equal" for row in rows)
-
-
-def read(files: HfFileSystem, path: str) -> pl.DataFrame:
-    """Read one Parquet file from the Hub."""
-    with files.open(path, "rb") as file:
-        return pl.read_parquet(file.read())
-
-
-def local_files(results: Path, table: Table) -> list[Path]:
-    """The partition files of the demo's chunk, in the order of their paths in the repo."""
-    return sorted((results / table).glob(f"{table.partition_column}=*/chunk_{CHUNK}-*.parquet"))
 
 
 def say(line: str) -> None:

@@ -1,58 +1,134 @@
-"""Data that `scripts.sample` does not make: state files alone, and one key of any size."""
+"""How much everything is measured with, and data for it: chunks, state files alone, one large key, Hubs with files."""
 
-import base64
-from array import array
+from base64 import b64encode
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import polars as pl
-import pyarrow as pa
+from huggingface_hub import CommitOperationAdd, HfApi
 
-from scripts.sample.layout import AUDIT, RESULTS, STATE, SourceFile
-from wikidata.config import Table
+from localhub.testing import running_hub
+from scripts.sample.build import write_sample
+from scripts.sample.keys import choose_keys
+from scripts.sample.source_files import AUDIT, RESULTS, STATE, SourceFile
+from wikidata.config import HF_USER, Layout, Table, target_repos
 from wikidata.state import Step
 
+CHUNK = 3
+ROWS = 5
 MOST_PARTS = 86
-ROW_GROUP_ROWS = 100_000
 RANDOM_BYTES_A_ROW = 180
-TEXT_BYTES_A_ROW = RANDOM_BYTES_A_ROW // 3 * 4
-"""base64 makes four letters of three bytes, and Parquet's compression three bytes of four letters."""
+
+OTHER_CHUNK, OTHER_PARTS = 100, 20
+"""The first of the other chunks that a Hub has files of, and the parts of each, if they are not packed."""
+FILES_A_COMMIT = 10_000
+CONTENT = b"PAR1, in place of the files of another chunk, PAR1"
+"""Of every file of another chunk: a push never reads them."""
 
 
-def write_states(root: Path, files: int, step: Step) -> None:
-    """Write so many state files below `root`, in chunks of 86 parts at most."""
-    folder = root / STATE
-    folder.mkdir(parents=True)
-    chunks = -(-files // MOST_PARTS)
+class Size(NamedTuple):
+    """A chunk: the files of each of its tables are parts × keys."""
+
+    parts: int
+    keys: int
+
+    def of(self, tables: tuple[Table, ...]) -> str:
+        """The files of some tables in words: 5 × 1,000 files."""
+        return f"{len(tables)} × {self.parts * self.keys:,} files"
+
+
+class Scale(NamedTuple):
+    """The sizes of everything: the real numbers, or tiny ones which prove that the benchmark works.
+
+    `others` are the other chunks and keys that a repo has files of, `state_files` all state files together, `key_bytes`
+    the size of the large key's sources, in `key_parts` files.
+    """
+
+    tables: tuple[Table, ...]
+    small: Size
+    large: Size
+    huge: Size
+    others: Size
+    state_files: int
+    key_bytes: int
+    key_parts: int
+
+
+FULL = Scale(tuple(Table), Size(4, 10), Size(20, 50), Size(86, 500), Size(100, 500), 9687, 1 << 30, 8)
+# The CLI sleeps for 10 s in every run of the specification's loop, so one table has to do.
+QUICK = Scale((Table.LABELS,), Size(2, 2), Size(3, 3), Size(3, 4), Size(10, 20), 200, 4 << 20, 2)
+
+
+def write_chunk(root: Path, size: Size) -> None:
+    """Write a complete chunk as the pipeline leaves it."""
+    write_sample(root, chunks={CHUNK: size.parts}, keys=size.keys, rows=ROWS, process_files=False)
+
+
+def huge_chunk(root: Path, scale: Scale) -> None:
+    """Write a chunk with very many small files."""
+    write_chunk(root, scale.huge)
+
+
+def pushed_states(root: Path, scale: Scale) -> None:
+    """Write all state files at PUSH, in chunks of 86 parts at most, and nothing else."""
+    (root / STATE).mkdir(parents=True)
+    files, chunks = scale.state_files, -(-scale.state_files // MOST_PARTS)
     for chunk in range(chunks):
         parts = files // chunks + (chunk < files % chunks)
         for part in range(parts):
-            (folder / f"{SourceFile(chunk, part, parts).stem}.jsonl").write_text(f'{{"step": {step:d}}}\n')
+            _write_state(root, SourceFile(chunk, part, parts), Step.PUSH)
 
 
-def write_large_key(root: Path, chunk: int, parts: int, size_bytes: int) -> None:
-    """Write a chunk of `parts` parts with one key, whose files have `size_bytes` and hardly more, compressed.
+def large_key(root: Path, scale: Scale) -> None:
+    """Write a chunk with one key of `labels`, whose files have the size asked for and hardly more, compressed.
 
-    The text is random letters, the same every time. Only `labels` has files, and there are no sidecars.
+    The text is random letters, the same every time. No other table has files, and there are no sidecars.
     """
     folder = root / RESULTS / Table.LABELS / "language=en"
     for parent in (folder, root / STATE, root / AUDIT / Table.LABELS):
         parent.mkdir(parents=True)
-    rows = -(-size_bytes // parts // RANDOM_BYTES_A_ROW)
-    for part in range(parts):
-        file = SourceFile(chunk, part, parts)
-        _random_labels(part * rows, rows).write_parquet(folder / f"{file.stem}.parquet", row_group_size=ROW_GROUP_ROWS)
-        (root / STATE / f"{file.stem}.jsonl").write_text(f'{{"step": {Step.PARTITION:d}}}\n')
-    written = sum(path.stat().st_size for path in folder.iterdir())
-    if written < size_bytes:
-        raise AssertionError(f"the large key has only {written} bytes, not {size_bytes}")
+    rows = -(-scale.key_bytes // scale.key_parts // RANDOM_BYTES_A_ROW)
+    for part in range(scale.key_parts):
+        file = SourceFile(CHUNK, part, scale.key_parts)
+        _random_labels(part * rows, rows).write_parquet(folder / f"{file.stem}.parquet", row_group_size=100_000)
+        _write_state(root, file, Step.PARTITION)
+
+
+def hub_with_files(root: Path, scale: Scale, layout: Layout | None) -> None:
+    """Write the folder of a Hub whose repos have files of other chunks in this layout, or no data if that is None."""
+    with running_hub(root) as hub:
+        api = HfApi(endpoint=hub.endpoint, token=hub.token)
+        for table in scale.tables:
+            repo = target_repos(HF_USER)[table]
+            api.create_repo(repo, repo_type="dataset")
+            if layout is None:
+                continue
+            files = [CommitOperationAdd(path, CONTENT) for path in other_paths(table, layout, scale.others)]
+            # The content is sent with the first file alone.
+            for first, last in pairwise([0, *range(1, len(files), FILES_A_COMMIT), len(files)]):
+                api.create_commit(repo, files[first:last], commit_message="Other chunks", repo_type="dataset")
+
+
+def other_paths(table: Table, layout: Layout, others: Size) -> list[str]:
+    """As many paths as there are other chunks × keys; of fewer chunks with several parts each, if not packed."""
+    numbers = range(others.parts)
+    names = [f"chunk_{OTHER_CHUNK + number}" for number in numbers]
+    if layout is Layout.FILES:
+        whole = (divmod(number, OTHER_PARTS) for number in numbers)
+        names = [SourceFile(OTHER_CHUNK + chunk, part, OTHER_PARTS).stem for chunk, part in whole]
+    keys = choose_keys(table, others.keys)
+    return [f"{table.partition_column}={key}/{name}.parquet" for key in keys for name in names]
+
+
+def _write_state(root: Path, file: SourceFile, step: Step) -> None:
+    (root / STATE / f"{file.stem}.jsonl").write_text(f'{{"step": {step:d}}}\n')
 
 
 def _random_labels(first: int, rows: int) -> pl.DataFrame:
-    random = Random(first).randbytes(rows * RANDOM_BYTES_A_ROW)  # noqa: S311 - nothing here is a secret
-    letters = pa.py_buffer(base64.b64encode(random))
-    offsets = array("q", range(0, (rows + 1) * TEXT_BYTES_A_ROW, TEXT_BYTES_A_ROW))
-    texts = pa.LargeStringArray.from_buffers(rows, pa.py_buffer(offsets), letters)
-    return pl.DataFrame({"label": pl.Series(texts)}).select(
-        id=pl.format("Q{}", pl.int_range(first + 1, first + rows + 1)), language=pl.lit("en"), label="label"
-    )
+    random = Random(first)  # noqa: S311 - nothing here is a secret
+    # base64 makes four letters of three bytes, and Parquet's compression three bytes of four letters.
+    texts = [b64encode(random.randbytes(RANDOM_BYTES_A_ROW)).decode() for _ in range(rows)]
+    ids = pl.format("Q{}", pl.int_range(first + 1, first + rows + 1))
+    return pl.DataFrame({"label": texts}).select(id=ids, language=pl.lit("en"), label="label")

@@ -1,13 +1,14 @@
 """What must hold at the end. Every check gives one line for each thing that does not."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from localhub.faults import Quota
-from scripts.rehearsal.arrived import Listing, entries_by_folder
-from scripts.rehearsal.pipeline import behind
+from scripts.rehearsal.remote import Listing
+from wikidata.state import Step
 
 FILES_A_REPO = 100_000
 ENTRIES_A_FOLDER = 10_000
@@ -17,40 +18,48 @@ BYTES_A_FILE = 200 * 1000**3
 
 def check_steps(state: pl.DataFrame, sizes: dict[int, int]) -> Iterator[str]:
     """Every part of every chunk is at PUSH."""
-    if late := behind(state, sizes):
+    at_push = Counter(state.filter(pl.col("step") == Step.PUSH)["chunk"].to_list())
+    if late := [chunk for chunk, parts in sizes.items() if at_push[chunk] != parts]:
         yield f"state: {len(late)} of {len(sizes)} chunks are not at PUSH, such as chunk {late[0]}"
     if state.height != sum(sizes.values()):
         yield f"state: {state.height} state files, not {sum(sizes.values())}"
 
 
-def check_limits(repo: str, listing: Listing, chunks: Sequence[int]) -> Iterator[str]:
+def check_listing(repo: str, listing: Listing, chunks: Collection[int]) -> Iterator[str]:
     """A repo stays within the Hub's limits, and has nothing but these chunks, in one layout."""
     if len(listing.sizes) > FILES_A_REPO:
         yield f"{repo}: {len(listing.sizes):,} files, and the Hub advises at most {FILES_A_REPO:,}"
-    for folder, entries in entries_by_folder(list(listing.sizes)):
+    for folder, entries in entries_by_folder(listing.sizes).items():
         if entries > ENTRIES_A_FOLDER:
             yield f"{repo}/{folder}: {entries:,} entries, and the Hub takes at most {ENTRIES_A_FOLDER:,}"
     for path, size_bytes in listing.sizes.items():
         if size_bytes > BYTES_A_FILE:
             yield f"{repo}/{path}: {size_bytes:,} bytes, and the Hub advises at most {BYTES_A_FILE:,}"
-    strangers = [
-        *listing.strangers,
-        *(listing.chunks[chunk][0].path for chunk in listing.chunks if chunk not in chunks),
-    ]
     if len(listing.layouts) > 1:
         yield f"{repo}: has both layouts, {' and '.join(sorted(listing.layouts))}"
-    if strangers:
-        yield f"{repo}: {len(strangers)} files or chunks that nobody made, such as {strangers[0]}"
+    if unknown := [*listing.unknown, *(files[0][0] for chunk, files in listing.chunks.items() if chunk not in chunks)]:
+        yield f"{repo}: {len(unknown)} files or chunks that nobody made, such as {unknown[0]}"
+
+
+def entries_by_folder(paths: Collection[str]) -> dict[str, int]:
+    """The number of files and folders directly in each folder; the uppermost is `""`."""
+    inside: dict[str, set[str]] = {"": set()}
+    for path in paths:
+        while path:
+            folder, _, name = path.rpartition("/")
+            inside.setdefault(folder, set()).add(name)
+            path = folder
+    return {folder: len(names) for folder, names in inside.items()}
 
 
 def check_rows(where: str, expected: pl.DataFrame, found: pl.DataFrame) -> Iterator[str]:
-    """Every expected row, by `key` and `id`, was found exactly once, intact, and no other was."""
+    """Every expected row, by `key` and `id`, was found exactly once, with the same `digest`, and no other was."""
     row = ["key", "id"]
     faults = {
         "are missing": expected.join(found, on=row, how="anti"),
         "are there that nobody made": found.join(expected, on=row, how="anti"),
         "are there more than once": found.filter(pl.struct(row).is_duplicated()),
-        "have other columns or values": found.filter(~pl.col("intact")),
+        "have other columns or values": found.join(expected, on=row).filter(pl.col("digest") != pl.col("digest_right")),
     }
     for fault, rows in faults.items():
         if rows.height:

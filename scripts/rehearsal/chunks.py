@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-from scripts.sample.layout import SourceFile
+from scripts.sample.source_files import SourceFile
 
 CHUNK_SIZES = Path(__file__).with_name("chunk_sizes.csv")
 """The number of parts of every chunk of the dataset philippesaade/wikidata on the Hugging Face Hub."""
@@ -24,39 +24,29 @@ def read_sizes() -> dict[int, int]:
 
 
 def choose(sizes: Mapping[int, int], count: int | None, is_quick: bool, seed: int) -> dict[int, int]:
-    """The chunks of a rehearsal: `count` random ones, else those of QUICK_CHUNKS, else all.
-
-    Raises ValueError where there are not so many.
-    """
-    if count is None:
-        chosen: Sequence[int] = QUICK_CHUNKS if is_quick else list(sizes)
-    elif 1 <= count <= len(sizes):
-        chosen = dice(seed, "chunks").sample(sorted(sizes), count)
-    else:
-        raise ValueError(f"there are {len(sizes)} chunks, not {count}")
+    """The chunks of a rehearsal: `count` random ones, else those of QUICK_CHUNKS, else all."""
+    chosen: Sequence[int] = QUICK_CHUNKS if is_quick else list(sizes)
+    if count is not None:
+        chosen = seeded(seed, "chunks").sample(sorted(sizes), count)
     return {chunk: sizes[chunk] for chunk in sorted(chosen)}
 
 
 def in_random_order(sizes: Mapping[int, int], seed: int) -> Iterator[SourceFile]:
     """Every part of every chunk once; OPEN_CHUNKS chunks at any time are begun and not finished, if there are any."""
-    chance = dice(seed, "order")
+    chance = seeded(seed, "order")
     waiting = chance.sample(sorted(sizes), len(sizes))
     begun: list[list[SourceFile]] = []
     while waiting or begun:
         while waiting and len(begun) < OPEN_CHUNKS:
-            begun.append(_shuffled_parts(waiting.pop(), sizes, chance))
+            chunk = waiting.pop()
+            parts = [SourceFile(chunk, part, sizes[chunk]) for part in range(sizes[chunk])]
+            begun.append(chance.sample(parts, len(parts)))
         parts = chance.choice(begun)
         yield parts.pop()
         if not parts:
             begun.remove(parts)
 
 
-def dice(seed: int, *purpose: object) -> Random:
+def seeded(seed: int, *purpose: object) -> Random:
     """Random numbers that are the same for the same seed and purpose."""
     return Random(f"{seed} {purpose}")  # noqa: S311 - nothing here is a secret
-
-
-def _shuffled_parts(chunk: int, sizes: Mapping[int, int], chance: Random) -> list[SourceFile]:
-    parts = [SourceFile(chunk, part, sizes[chunk]) for part in range(sizes[chunk])]
-    chance.shuffle(parts)
-    return parts

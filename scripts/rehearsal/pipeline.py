@@ -5,67 +5,56 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import polars as pl
-
-from scripts.rehearsal.chunks import dice, in_random_order
+from scripts.rehearsal.chunks import in_random_order, seeded
 from scripts.rehearsal.contents import Contents
-from scripts.sample.layout import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.source_files import STATE, SourceFile, find_files
+from scripts.sample.write import Options, make_folders, write_table
 from wikidata.config import Table
 from wikidata.state import Step, parse_step
 
 CHUNKS_AHEAD = 4
 """Chunks that may be complete and not yet pushed: the pipeline waits rather than fill the disk."""
 
-_TORN_STATES = 1 / 25
-_TORN_SECONDS = 0.2
-_TORN_LAST_STATES = 1 / 3
-_TORN_LAST_SECONDS = 2.0
-"""The state file that would complete a chunk is half-written more often and for longer: it is the one that matters."""
+STEP = b'{"step": %d}\n'
+TORN_STATES = (1 / 25, 0.2)
+TORN_LAST_STATES = (1 / 3, 2.0)
+"""The share of state files that are half-written, and the most seconds for so long. The one that would complete a
+chunk matters most."""
 
 
 class Pipeline(threading.Thread):
-    """Writes below `root` what the pipeline leaves of the chunks in `sizes`, until that is done or `stop` is called."""
+    """Writes below `root` what the pipeline leaves of the chunks in `sizes`, until that is done or `stop` is called.
+
+    `complete` and `pushed` are the chunks that are, as far as it has noticed; `error` is what it failed of.
+    """
 
     def __init__(self, root: Path, contents: Contents, sizes: dict[int, int], seed: int) -> None:
         super().__init__(name="pipeline", daemon=True)
-        self.root, self.contents, self.sizes, self.seed = root, contents, sizes, seed
+        self.root, self.sizes, self.seed = root, sizes, seed
         self.files = self.rows = 0
         self.error: BaseException | None = None
-        self._chance = dice(seed, "torn")
+        self.complete: set[int] = set()
+        self.pushed: set[int] = set()
+        self._options = Options(contents, split_keys=(), incomplete=(), sidecars=True, process_files=True)
+        self._chance = seeded(seed, "torn")
         self._missing = Counter(sizes)
-        self._complete: set[int] = set()
-        self._pushed: set[int] = set()
         self._cleared: set[int] = set()
-        self._stopped = False
+        self._is_stopped = False
         self._room = threading.Condition()
-
-    @property
-    def complete(self) -> int:
-        """How many chunks are complete."""
-        return len(self._complete)
-
-    @property
-    def pushed(self) -> int:
-        """How many chunks were found at PUSH."""
-        return len(self._pushed)
 
     def prepare(self) -> None:
         """Make the folders, and the state files of all parts at INIT."""
-        (self.root / STATE).mkdir(parents=True)
-        for table in Table:
-            (self.root / AUDIT / table).mkdir(parents=True)
-            for key in self.contents.keys[table]:
-                self._file(table, key, "").parent.mkdir(parents=True)
+        make_folders(self.root)
         for source in in_random_order(self.sizes, self.seed):
-            self._state_file(source).write_bytes(_line(Step.INIT))
+            self._state_file(source).write_bytes(STEP % Step.INIT)
 
     def run(self) -> None:
         """Bring one part after the other to PARTITION."""
         try:
             for source in in_random_order(self.sizes, self.seed):
                 with self._room:
-                    self._room.wait_for(lambda: self._stopped or self.complete - self.pushed < CHUNKS_AHEAD)
-                if self._stopped:
+                    self._room.wait_for(lambda: self._is_stopped or len(self.complete - self.pushed) < CHUNKS_AHEAD)
+                if self._is_stopped:
                     return
                 self._partition(source)
         except BaseException as error:
@@ -75,15 +64,15 @@ class Pipeline(threading.Thread):
     def stop(self) -> None:
         """Write nothing more, and wait until nothing is written any more."""
         with self._room:
-            self._stopped = True
+            self._is_stopped = True
             self._room.notify_all()
         self.join()
 
     def note_pushed(self) -> None:
         """Look which complete chunks have reached PUSH, so that there is room for more."""
-        found = {chunk for chunk in self._complete - self._pushed if self._is_pushed(chunk)}
+        found = {chunk for chunk in self.complete - self.pushed if self._is_pushed(chunk)}
         with self._room:
-            self._pushed |= found
+            self.pushed |= found
             self._room.notify_all()
 
     def clear_pushed(self) -> None:
@@ -91,34 +80,26 @@ class Pipeline(threading.Thread):
 
         Their state stays at PUSH, which is where the rehearsal ends.
         """
-        for chunk in sorted(self._pushed - self._cleared):
-            for part in range(self.sizes[chunk]):
-                self._remove(SourceFile(chunk, part, self.sizes[chunk]))
-            self._cleared.add(chunk)
+        for path in find_files(self.root, self.pushed - self._cleared):
+            if not path.startswith(STATE):
+                (self.root / path).unlink()
+        self._cleared |= self.pushed
 
     def _partition(self, source: SourceFile) -> None:
         self._write_state(source, Step.PROCESS)
         for table in Table:
-            rows = self.contents.rows(table, source)
-            whole = self.root / RESULTS / table / f"{source.stem}.parquet"
-            whole.write_bytes(self.contents.file(table, next(iter(rows)), 1, source))
-            for key, count in rows.items():
-                content = self.contents.file(table, key, count, source)
-                # pathlib takes twice as long
-                with open(self._file(table, key, source.stem), "wb", buffering=0) as file:
-                    file.write(content)
-            self.contents.sidecar(table, source).write_parquet(self.root / AUDIT / table / whole.name)
-            self.files += len(rows)
-            self.rows += sum(rows.values())
+            files, rows = write_table(self.root, table, source, self._options)
+            self.files += files
+            self.rows += rows
         self._write_state(source, Step.PARTITION, is_last=self._missing[source.chunk] == 1)
         self._missing[source.chunk] -= 1
         if not self._missing[source.chunk]:
-            self._complete.add(source.chunk)
+            self.complete.add(source.chunk)
 
     def _write_state(self, source: SourceFile, step: Step, is_last: bool = False) -> None:
         """Write a state file in place, sometimes with a pause in the middle of its line."""
-        share, seconds = (_TORN_LAST_STATES, _TORN_LAST_SECONDS) if is_last else (_TORN_STATES, _TORN_SECONDS)
-        line = _line(step)
+        share, seconds = TORN_LAST_STATES if is_last else TORN_STATES
+        line = STEP % step
         with self._state_file(source).open("wb", buffering=0) as file:
             if self._chance.random() < share:
                 cut = self._chance.randrange(len(line) - 2)
@@ -133,25 +114,5 @@ class Pipeline(threading.Thread):
         files = (self._state_file(SourceFile(chunk, part, parts)) for part in reversed(range(parts)))
         return all(parse_step(file.read_bytes()) == Step.PUSH for file in files)
 
-    def _remove(self, source: SourceFile) -> None:
-        for table in Table:
-            for key in self.contents.rows(table, source):
-                self._file(table, key, source.stem).unlink()
-            (self.root / RESULTS / table / f"{source.stem}.parquet").unlink()
-            (self.root / AUDIT / table / f"{source.stem}.parquet").unlink()
-
     def _state_file(self, source: SourceFile) -> Path:
         return self.root / STATE / f"{source.stem}.jsonl"
-
-    def _file(self, table: Table, key: str, stem: str) -> Path:
-        return self.root / RESULTS / table / f"{table.partition_column}={key}" / f"{stem}.parquet"
-
-
-def behind(state: pl.DataFrame, sizes: dict[int, int]) -> list[int]:
-    """The chunks of which not every part is at PUSH in a state frame."""
-    at_push = Counter(state.filter(pl.col("step") == Step.PUSH)["chunk"].to_list())
-    return [chunk for chunk, parts in sizes.items() if at_push[chunk] != parts]
-
-
-def _line(step: Step) -> bytes:
-    return b'{"step": %d}\n' % step

@@ -1,56 +1,75 @@
-"""What a rehearsal tells: a line now and then while it runs, a table and a JSON file at its end."""
+"""What a rehearsal counts and tells: a table and a JSON file at its end."""
 
 import json
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.rehearsal.cron import Tick
-from scripts.rehearsal.figures import Figures, readable_seconds
-from scripts.rehearsal.pipeline import Pipeline
-from wikidata.report.terminal import table_of
+from localhub.counts import Counts
+from scripts.rehearsal.cron import Cron, say
+from scripts.rehearsal.remote import FAULTS
+from wikidata.report.terminal import readable_bytes, table_of
 
-PROGRESS_SECONDS = 15.0
 MOST_LINES = 20
+Figures = dict[str, Any]
+"""What was counted, by name, as it is written to the JSON file."""
 
 
-@dataclass
-class Progress:
-    """Says every PROGRESS_SECONDS how far it is."""
+def count_pushes(cron: Cron, logs: Path, counts: Counts, struck: Sequence[int]) -> Figures:
+    """What the pushes cost; `counts` and `struck` are the Hub's, without what the checks ask for.
 
-    pipeline: Pipeline
-    ticks: Sequence[Tick]
-    started: float = field(default_factory=time.monotonic)
-    _next: float = 0.0
+    `refused_commits` neither landed nor met a fault: the quota was used up. `cli_runs` are the logs, one for each run
+    of the upload CLI; `cli_reruns` those beyond the first of a table of a chunk. The memory is the most of any tick.
+    """
+    pipeline, met = cron.pipeline, list(zip(FAULTS, struck, strict=True))
+    faulty_commits = sum(times for fault, times in met if fault.endpoint == "commit" and not fault.lands)
+    runs = Counter((log.parent.name, log.name.split("-")[0]) for log in logs.glob("chunk_*/*.log"))
+    return {
+        "chunks": len(pipeline.sizes),
+        "source_files": sum(pipeline.sizes.values()),
+        "partition_files": pipeline.files,
+        "rows": pipeline.rows,
+        "pushes_by_exit_code": Counter(str(tick.process.returncode) for tick in cron.ticks),
+        "commits": counts.commits,
+        "refused_commits": counts.requests["commit"] - counts.commits - faulty_commits,
+        "quota_waits": cron.quota_waits,
+        "requests": counts.requests,
+        "faults_struck": {
+            f"{fault.endpoint} {fault.status if fault.action == 'status' else fault.action}"
+            f"{' (landed)' if fault.lands else ''}": times
+            for fault, times in met
+        },
+        "cli_runs": runs.total(),
+        "cli_reruns": runs.total() - len(runs),
+        "uploaded_bytes": counts.uploaded_bytes,
+        "peak_of_a_push_bytes": max((tick.peak_bytes for tick in cron.ticks), default=0),
+        "cores": os.cpu_count() or 1,
+    }
 
-    def show(self) -> None:
-        """Print the line, where it is time."""
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + PROGRESS_SECONDS
-        pipeline = self.pipeline
-        say(
-            f"{readable_seconds(now - self.started):>6}  {pipeline.pushed} of {len(pipeline.sizes)} chunks pushed, "
-            f"{pipeline.complete} complete, {pipeline.files:,} files made, {len(self.ticks)} ticks"
-        )
+
+def lines(figures: Figures) -> Iterator[tuple[str, str]]:
+    """The figures as they are printed: what, and how much."""
+    for name, value in figures.items():
+        what = name.removesuffix("_bytes").removesuffix("_seconds").replace("_", " ")
+        if isinstance(value, Mapping):
+            yield what, f"{sum(value.values()):,}"
+            yield from ((f"  {part}", f"{count:,}") for part, count in sorted(value.items()) if count)
+        elif name.endswith("_bytes"):
+            yield what, readable_bytes(value)
+        elif name.endswith("_seconds"):
+            yield what, f"{value:,.1f} s"
+        else:
+            yield what, f"{value:,}" if isinstance(value, int) else " and ".join(value)
 
 
-def write_report(path: Path, choices: dict[str, Any], figures: Figures, violations: Sequence[str]) -> None:
-    """Print the figures and what does not hold; write everything, with the choices that were made."""
-    print(table_of(figures.lines(), ("what", "how much")))
+def write_report(path: Path, options: Figures, figures: Figures, violations: Sequence[str]) -> None:
+    """Print the figures and what does not hold; write everything, with the options."""
+    print(table_of(lines(figures), ("what", "how much")))
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {**choices, **figures.to_json(), "violations": list(violations)}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(json.dumps({"options": options, **figures, "violations": list(violations)}, indent=1) + "\n")
     for line in violations[:MOST_LINES]:
         say(f"rehearsal: {line}")
     if len(violations) > MOST_LINES:
         say(f"rehearsal: {len(violations) - MOST_LINES} more are in {path}")
-
-
-def say(line: str) -> None:
-    """A line of progress, or of trouble."""
-    print(line, file=sys.stderr, flush=True)

@@ -5,47 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-
 from scripts.sample.builtin import CHUNKS_AT_MOST, BuiltinSource
-from scripts.sample.entities import read_entities
-from scripts.sample.errors import SampleError
-from scripts.sample.layout import SourceFile
-from scripts.sample.settle import settle
-from scripts.sample.sources import EntitySource, Source
+from scripts.sample.entities import EntitySource
+from scripts.sample.source_files import AUDIT, RESULTS, STATE, SampleError, SourceFile, chunk_of, find_files
 from scripts.sample.write import Options, write_files
 from wikidata.config import Table
+from wikidata.state import UNREADABLE, parse_step
 
 DEFAULT_KEYS = 10
 DEFAULT_ROWS = 5
-PARTS_AT_MOST = 99_999
-"""What five digits hold."""
-
-_STAGING_PREFIX = ".make_sample-"
+PARTS_AT_MOST = 99_999  # what five digits hold
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a sample consists of.
+    """What a sample consists of: its partition files, the rows in them, and what became of its files.
 
-    `partitions` has a row for each key of each source file that was partitioned, sorted by table, chunk, part and key:
-    `table`, `chunk`, `part`, `key`, `rows`, `files` (2 where it is split). `invalid_keys` are those of the entities
-    that are no valid codes and were left out, with their rows. `written` and `kept` count files: those written now,
-    and those that were there already.
+    `invalid_keys` are those of the entities that are not valid codes and were left out, with their rows. `written` and
+    `kept` count files of every kind: those written now, and those that were there already.
     """
 
     root: Path
-    partitions: pl.DataFrame
+    partition_files: int
+    rows: int
     invalid_keys: dict[tuple[Table, str], int]
     written: int
     kept: int
-
-    def rows(self, table: Table, chunk: int | None = None) -> dict[str, int]:
-        """The rows of every key of a table in the partition files, of one chunk or of all."""
-        chosen = self.partitions.filter(pl.col("table") == table.value)
-        if chunk is not None:
-            chosen = chosen.filter(pl.col("chunk") == chunk)
-        return dict(chosen.group_by("key").agg(pl.col("rows").sum()).sort("key").iter_rows())
 
 
 def write_sample(
@@ -64,34 +49,33 @@ def write_sample(
 ) -> Sample:
     """Write `chunks` (the number of parts of each) below `root`, as the pipeline leaves them before a push.
 
-    Without `entities`, every source file has `rows` rows of each of `keys` keys (10 where None); with it, what the
-    file has, of the `keys` most frequent keys of each table (all where None), and neither `rows` nor `seed` matters.
+    Without `entities`, every source file has `rows` rows of each of `keys` keys (10 if None); with it, what the
+    file has, of the `keys` most frequent keys of each table (all if None), and neither `rows` nor `seed` matters.
     The last part of an `incomplete` chunk stands at PROCESS: it has unpartitioned files even without `process_files`,
-    and nothing else. `split_keys` are written as two files, where they have two rows. Equal arguments give equal bytes.
+    and nothing else. `split_keys` are written as two files, if they have two rows. Equal arguments give equal bytes.
 
     Files appear whole, the state files last. Nothing is synced: a sample can be made again. What is there already and
-    equal is left alone, as are state files at a later step. Raises SampleError, leaving everything as it was, where an
-    argument makes no sense or where other data of these chunks is there; `force` replaces that.
+    equal is left alone, as are state files at a later step. Raises SampleError, leaving everything as it was, if an
+    argument makes no sense or other data of these chunks is there; `force` replaces that.
     """
-    _check_layout(root, chunks, incomplete)
-    _check_counts(keys, rows)
+    _check(root, chunks, keys, rows, incomplete)
     files = [SourceFile(chunk, part, parts) for chunk, parts in sorted(chunks.items()) for part in range(parts)]
-    if entities is None:
-        source: Source = BuiltinSource(keys or DEFAULT_KEYS, rows, seed)
-    else:
-        source = EntitySource(read_entities(entities), files, keys)
-    _check_split_keys(source, split_keys)
+    source = (
+        BuiltinSource(keys or DEFAULT_KEYS, rows, seed) if entities is None else EntitySource(entities, files, keys)
+    )
+    if unknown := set(split_keys).difference(*source.keys.values()):
+        raise SampleError(f"key {min(unknown)} cannot be split: no table has it")
     options = Options(source, frozenset(split_keys), frozenset(incomplete), sidecars, process_files)
     root.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=_STAGING_PREFIX, dir=root) as staging:
-        partitions = write_files(Path(staging), files, options)
-        written, kept = settle(Path(staging), root, chunks, force)
-    return Sample(root, partitions, source.invalid_keys, written, kept)
+    with TemporaryDirectory(prefix=".sample-", dir=root) as staging:
+        partition_files, row_count = write_files(Path(staging), files, options)
+        written, kept = _settle(Path(staging), root, chunks, force)
+    return Sample(root, partition_files, row_count, source.invalid_keys, written, kept)
 
 
-def _check_layout(root: Path, chunks: Mapping[int, int], incomplete: Collection[int]) -> None:
+def _check(root: Path, chunks: Mapping[int, int], keys: int | None, rows: int, incomplete: Collection[int]) -> None:
     if root.exists() and not root.is_dir():
-        raise SampleError(f"{root} is no folder")
+        raise SampleError(f"{root} is not a folder")
     if not chunks:
         raise SampleError("there must be at least one chunk")
     for chunk, parts in chunks.items():
@@ -99,18 +83,48 @@ def _check_layout(root: Path, chunks: Mapping[int, int], incomplete: Collection[
             raise SampleError(f"chunk {chunk}: must be from 0 to {CHUNKS_AT_MOST - 1}")
         if not 1 <= parts <= PARTS_AT_MOST:
             raise SampleError(f"chunk {chunk}: must have from 1 to {PARTS_AT_MOST} parts, not {parts}")
-    if unknown := sorted(set(incomplete) - set(chunks)):
-        raise SampleError(f"chunk {unknown[0]} cannot be incomplete: it is none of the chunks to make")
+    if unknown := set(incomplete).difference(chunks):
+        raise SampleError(f"chunk {min(unknown)} cannot be incomplete: it is none of the chunks to make")
+    if rows < 1 or (keys is not None and keys < 1):
+        raise SampleError(f"there must be at least one {'row' if rows < 1 else 'key'}")
 
 
-def _check_counts(keys: int | None, rows: int) -> None:
-    if keys is not None and keys < 1:
-        raise SampleError("there must be at least one key")
-    if rows < 1:
-        raise SampleError("there must be at least one row")
+def _settle(staging: Path, root: Path, chunks: Collection[int], force: bool) -> tuple[int, int]:
+    """Move all files of `chunks` from `staging` to `root`; return how many were moved, and how many were there.
+
+    A file that is there with the same content stays as it is, and so does a state file at a later step; an earlier
+    one is replaced. Raises SampleError, with nothing moved, if a file is there with other content, or one that is
+    not in `staging`. With `force` such files are replaced or removed instead, and steps may go down.
+    """
+    made, there = find_files(staging, chunks), find_files(root, chunks)
+    steps = {path: parse_step((root / path).read_bytes()) for path in there if path.endswith(".jsonl")}
+
+    def is_settled(path: str) -> bool:
+        content = (staging / path).read_bytes()
+        if path in steps:
+            return not force and steps[path] >= parse_step(content)
+        return content == (root / path).read_bytes()
+
+    kept = {path for path in made & there if is_settled(path)}
+    others = there - kept
+    if force:
+        # The state files first: no chunk looks complete while files are missing.
+        for path in sorted(others, key=lambda path: path not in steps):
+            (root / path).unlink()
+    elif others := {path for path in others if path not in made or steps.get(path, UNREADABLE) == UNREADABLE}:
+        path, more = min(others), f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise SampleError(f"chunk {chunk_of(path)}: {root} has other data of it ({path}{more}): see --force")
+    for path in kept:
+        (staging / path).unlink()
+    for folder in (AUDIT, RESULTS, STATE):
+        _move(staging / folder, root / folder)
+    return len(made - kept), len(kept)
 
 
-def _check_split_keys(source: Source, split_keys: Collection[str]) -> None:
-    known = {key for keys in source.keys.values() for key in keys}
-    if unknown := sorted(set(split_keys) - known):
-        raise SampleError(f"key {unknown[0]} cannot be split: no table has it")
+def _move(source: Path, target: Path) -> None:
+    """Move a file, or a folder into another; as a whole if the target is not there."""
+    if not (source.is_dir() and target.is_dir()):
+        source.replace(target)
+        return
+    for entry in source.iterdir():
+        _move(entry, target / entry.name)

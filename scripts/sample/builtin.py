@@ -1,20 +1,24 @@
-"""Rows of the built-in set, the well-known entities, for any number of keys and rows."""
+"""Rows of the built-in set, a few well-known entities, for any number of keys and rows.
+
+well_known.ndjson tells plain facts in our own words; it is not what Wikidata says at any time.
+"""
 
 from hashlib import sha256
+from pathlib import Path
 
 import polars as pl
 
-from scripts.sample.entities import SCHEMAS
+from scripts.sample.entities import NO_LANGUAGE, SCHEMAS, read_entities
 from scripts.sample.keys import choose_keys
-from scripts.sample.layout import SourceFile
-from scripts.sample.well_known import read_well_known
+from scripts.sample.source_files import SourceFile
 from wikidata.config import Table
+
+WELL_KNOWN = Path(__file__).with_name("well_known.ndjson")
 
 CHUNKS_AT_MOST = 100_000
 """Chunks are numbered below this, so that no two of them get the same ids."""
 
-_STAND_INS = ("en", "mul", "enwiki")
-_NAME_PROPERTY = "P2561"
+_NAME = {"property": "P2561", "datatype": "monolingualtext", "snaktype": "value", "rank": "normal"}
 _REAL_DIGITS = 9
 
 
@@ -23,16 +27,16 @@ class BuiltinSource:
 
     They are repeated as often as needed, in an order that depends on `seed`. Chunk 0 begins with the entities
     themselves; every other entity is a copy with an id of its own: in chunk 3, copies of Q42 are Q3000000042,
-    Q100003000000042, …. So an id occurs once for each table and key, whichever chunks are made together. Where an
-    entity has nothing in a language or on a site, its English text stands in; in claims, its name (P2561).
+    Q100003000000042, …. So an id occurs once for each table and key, whichever chunks are made together. If an
+    entity has nothing in a language or on a site, its text of the default key stands in; in claims, its name (P2561).
     """
 
     def __init__(self, key_count: int, row_count: int, seed: int) -> None:
         self.keys = {table: choose_keys(table, key_count) for table in Table}
         self.invalid_keys: dict[tuple[Table, str], int] = {}
         self._row_count = row_count
-        tables = read_well_known()
-        tables |= {Table.CLAIMS: _with_names(tables[Table.CLAIMS], tables[Table.LABELS])}
+        tables = {table: rows.drop("entity") for table, rows in read_entities(WELL_KNOWN).tables.items()}
+        tables[Table.CLAIMS] = _with_names(tables[Table.CLAIMS], tables[Table.LABELS])
         self._grids = {table: _grid(table, rows, self.keys[table], seed) for table, rows in tables.items()}
 
     def rows(self, table: Table, file: SourceFile) -> pl.DataFrame:
@@ -66,7 +70,8 @@ def _grid(table: Table, rows: pl.DataFrame, keys: list[str], seed: int) -> pl.Da
     the other columns' values as structs. Sorted by slot, then as in `keys`.
     """
     column = table.partition_column
-    stand_ins = rows.filter(pl.col(column).is_in(_STAND_INS)).filter(pl.col(column) == pl.col(column).min().over("id"))
+    common = rows.filter(pl.col(column).is_in([table.default_key, NO_LANGUAGE]))
+    stand_ins = common.filter(pl.col(column) == pl.col(column).min().over("id"))
     ids = sorted(stand_ins["id"].unique(), key=lambda id_: sha256(f"{seed} {id_}".encode()).digest())
     return (
         pl.LazyFrame({"slot": range(len(ids)), "id": ids}, schema={"slot": pl.Int64, "id": pl.String})
@@ -87,8 +92,6 @@ def _listed(table: Table, rows: pl.DataFrame, name: str) -> pl.LazyFrame:
 
 def _with_names(claims: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     """The claims, and a name in every language that has a label but no claim."""
-    constants = {"property": _NAME_PROPERTY, "datatype": "monolingualtext", "snaktype": "value", "rank": "normal"}
-    names = labels.rename({"label": "value"}).with_columns(
-        pl.lit(value).alias(name) for name, value in constants.items()
-    )
-    return pl.concat([claims, names.select(claims.columns).join(claims, on=["id", "language"], how="anti")])
+    constants = (pl.lit(value).alias(name) for name, value in _NAME.items())
+    names = labels.rename({"label": "value"}).with_columns(constants).select(claims.columns)
+    return pl.concat([claims, names.join(claims, on=["id", "language"], how="anti")])

@@ -1,0 +1,118 @@
+"""Which comparisons there are: a function for each, with its sides and the rows of the table."""
+
+import sys
+
+from localhub.faults import Latency
+from scripts.bench.data import Scale, huge_chunk, large_key, pushed_states
+from scripts.bench.measure import OURS, Comparison, Row
+from scripts.bench.pieces import command, piece
+from scripts.bench.pushes import CLI, HF, LIBRARY, each, ours, pushing, pushing_to_repo
+from wikidata.config import Layout, Table
+
+LATENCY = Latency(request_seconds=0.15, commit_seconds=1.5)
+SHORT_RUNS = 7
+"""Of what takes less than a second."""
+
+BY_HF = "ours, UPLOADER=hf"
+LOOP, HF_LOOP = "the loop of huggingface-cli", "the loop of hf upload"
+AT_ONCE, HF_AT_ONCE = "the same commands, all at once", "hf upload of each, all at once"
+BY_LIBRARY = "upload_large_folder(), in a loop"
+USING_HF = ", UPLOADER=hf"
+
+
+def cron(scale: Scale) -> Comparison:
+    """A tick with nothing to do, against what loading polars costs."""
+    bare, words = "python -c 'import polars'", [sys.executable, "-c", "import polars"]
+    sides = {OURS: command(["make", "push"], pushed_states), bare: command(words, pushed_states)}
+    return Comparison("cron", sides, [Row(f"nothing to do, {scale.state_files:,} state files", bare, 3)], SHORT_RUNS)
+
+
+def state(scale: Scale) -> Comparison:
+    """Reading all state files."""
+    bare = "polars reading state/*.jsonl"
+    sides = {OURS: piece("state", pushed_states), bare: piece("state_barely", pushed_states)}
+    return Comparison("state", sides, [Row(f"get_all_state, {scale.state_files:,} files", bare, 0.3)], SHORT_RUNS)
+
+
+def small(scale: Scale) -> Comparison:
+    """A push of few files."""
+    pushers = {OURS: ours(), BY_HF: ours(uploader="hf"), LOOP: each(CLI), HF_LOOP: each(HF)}
+    push = f"push of {scale.small.of(scale.tables)}"
+    rows = [
+        Row(push, LOOP, 0.15),
+        Row(push + USING_HF, LOOP, 0.05, side=BY_HF),
+        Row(push + USING_HF, HF_LOOP, side=BY_HF),
+    ]
+    return Comparison("small", {name: pushing(scale.small, pusher) for name, pusher in pushers.items()}, rows)
+
+
+def large(scale: Scale) -> Comparison:
+    """A packed push of many files, and a second one that finds nothing to do."""
+    twice = {OURS: ours(Layout.PACKED), BY_HF: ours(Layout.PACKED, "hf"), LOOP: each(CLI), HF_LOOP: each(HF)}
+    once = {HF_AT_ONCE: each(HF, at_once=True), AT_ONCE: each(CLI, at_once=True), BY_LIBRARY: each(LIBRARY)}
+    push = f"push of {scale.large.of(scale.tables)}, packed"
+    rows = [
+        Row(push, LOOP, 0.12),
+        Row(f"{push}: requests", LOOP, 0.06, "requests"),
+        Row(f"{push}: commits of data", LOOP, 0.15, "data_commits"),
+        Row(f"{push}: commits, cards included", LOOP, None, "commits"),
+        Row(f"second {push}", LOOP, 0.25, "second_seconds"),
+        Row(push, AT_ONCE),
+        Row(push, BY_LIBRARY),
+        Row(push + USING_HF, LOOP, side=BY_HF),
+        Row(push + USING_HF, HF_LOOP, side=BY_HF),
+        Row(push + USING_HF, HF_AT_ONCE, 0.8, side=BY_HF),
+        Row(f"second {push}{USING_HF}", HF_LOOP, 0.5, "second_seconds", BY_HF),
+    ]
+    sides = {name: pushing(scale.large, pusher, twice=True) for name, pusher in twice.items()}
+    sides |= {name: pushing(scale.large, pusher) for name, pusher in once.items()}
+    return Comparison("large", sides, rows, once=(AT_ONCE, BY_LIBRARY))
+
+
+def latency(scale: Scale) -> Comparison:
+    """The same packed push to a Hub as far away as the real one."""
+    pushers = {OURS: ours(Layout.PACKED), BY_HF: ours(Layout.PACKED, "hf"), LOOP: each(CLI)}
+    sides = {name: pushing(scale.large, pusher, LATENCY) for name, pusher in pushers.items()}
+    wait = f"{LATENCY.request_seconds * 1000:.0f} ms a request, {LATENCY.commit_seconds} s a commit"
+    push = f"push of {scale.large.of(scale.tables)}, packed, {wait}"
+    rows = [Row(push, LOOP, 0.05), Row(push + USING_HF, LOOP, side=BY_HF)]
+    return Comparison("latency", sides, rows, once=tuple(sides), by_default=False)
+
+
+def plan(scale: Scale) -> Comparison:
+    """Planning a huge chunk, for repos that do not exist."""
+    bare, limit = "walk, stat, sha256, one polars scan", "a limit of 350 MB"
+    what = f"plan of {scale.huge.of(tuple(Table))}"
+    sides = {OURS: piece("plan", huge_chunk, with_hub=True), bare: piece("plan_barely", huge_chunk)}
+    rows = [Row(what, bare, 1.3), Row(f"{what}: memory", limit, 1, "peak_bytes", limit=350e6)]
+    return Comparison("plan", sides, rows)
+
+
+def pack(scale: Scale) -> Comparison:
+    """Packing one table of a huge chunk."""
+    bare = "polars reading them, key by key"
+    sides = {OURS: piece("pack", huge_chunk), bare: piece("pack_barely", huge_chunk)}
+    return Comparison("pack", sides, [Row(f"pack {scale.huge.parts} parts × {scale.huge.keys} keys", bare, 1.5)])
+
+
+def key(scale: Scale) -> Comparison:
+    """The memory that packing one large key takes."""
+    what = f"pack one key of {scale.key_bytes >> 20:,} MiB: memory"
+    row = Row(what, "a limit of 1 GiB", 1, "peak_bytes", limit=float(1 << 30))
+    return Comparison("key", {OURS: piece("pack", large_key)}, [row])
+
+
+def grown(scale: Scale) -> Comparison:
+    """What files of other chunks cost."""
+    sides, rows = {}, []
+    for layout, words in ((Layout.FILES, ""), (Layout.PACKED, ", packed")):
+        full, empty = (f"the same to {repo}{words}" for repo in ("a full repo", "an empty repo"))
+        sides[full] = pushing_to_repo(scale.small, layout, has_files=True)
+        sides[empty] = pushing_to_repo(scale.small, layout, has_files=False)
+        files = scale.others.parts * scale.others.keys
+        what = f"push of {scale.small.of(scale.tables)}{words} to a repo of {files:,}"
+        rows += [Row(what, empty, side=full), Row(f"{what}: requests", empty, None, "requests", full)]
+    return Comparison("grown", sides, rows)
+
+
+COMPARISONS = (cron, state, small, large, latency, plan, pack, key, grown)

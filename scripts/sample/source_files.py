@@ -1,0 +1,44 @@
+"""Names: source files, and the files below the root that are made of them."""
+
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+STATE, RESULTS, AUDIT = "state", "results", "audit"
+
+_OF_CHUNK = re.compile(r"chunk_([0-9]+)-.*\.(?:jsonl|parquet)")
+
+
+class SampleError(ValueError):
+    """The sample that was asked for cannot be made; the message is one line."""
+
+
+class SourceFile(NamedTuple):
+    """A file of the dump; `parts` is the number of parts of its chunk."""
+
+    chunk: int
+    part: int
+    parts: int
+
+    @property
+    def stem(self) -> str:
+        """The name of its files without their extension."""
+        return f"chunk_{self.chunk}-{self.part:05d}-of-{self.parts:05d}"
+
+
+def chunk_of(path: str) -> int | None:
+    """The chunk that a file belongs to by its name; None if that is not the name of a chunk's file."""
+    match = _OF_CHUNK.fullmatch(path.rpartition("/")[2])
+    return int(match[1]) if match else None
+
+
+def find_files(root: Path, chunks: Collection[int]) -> set[str]:
+    """The paths, relative to `root`, of all state, result and audit files of `chunks`."""
+    found: set[str] = set()
+    for folder in (STATE, RESULTS, AUDIT):
+        for parent, _, names in os.walk(root / folder):
+            below = parent.removeprefix(f"{root}/")
+            found.update(f"{below}/{name}" for name in names if chunk_of(name) in chunks)
+    return found
