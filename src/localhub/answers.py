@@ -11,8 +11,12 @@ from localhub.errors import RefusedError
 
 
 def base_url(request: Request) -> str:
-    """The address that the client used for this Hub."""
     return f"http://{request.headers.get('host', '127.0.0.1')}"
+
+
+def bearer(request: Request) -> str:
+    """The token that a request came with; "" for none."""
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 def flag(value: object) -> bool:
@@ -39,12 +43,10 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def refuse(refusal: RefusedError) -> Response:
-    """The answer that a refusal stands for."""
     headers = {"X-Error-Message": " ".join(refusal.message.split()).encode("ascii", "replace").decode()}
     if refusal.code:
         headers["X-Error-Code"] = refusal.code
-    body = {"error": refusal.message, **refusal.body}
-    return JSONResponse(body, refusal.status, {**headers, **refusal.headers})
+    return JSONResponse({"error": refusal.message, **refusal.body}, refusal.status, {**headers, **refusal.headers})
 
 
 def retry_after(seconds: int | None) -> dict[str, str]:

@@ -9,14 +9,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from localhub import control, errors
+from localhub import errors
 from localhub.answers import refuse, retry_after
+from localhub.api.repos import named_repo
 from localhub.errors import RefusedError
-from localhub.faults import Endpoint, Mischief
-from localhub.misbehaving import Drop, Victim, suffer
-from localhub.repos import named_repo
+from localhub.faults import Endpoint, Mischief, control
+from localhub.faults.effects import Drop, Victim, suffer
+from localhub.hub import Hub
 from localhub.routes import Call, find_call
-from localhub.state import Hub
 
 CONTENT = {(Endpoint.LFS_PUT, "PUT"), (Endpoint.XET_XORB, "POST"), (Endpoint.XET_XORB, "PUT")}
 """The requests whose bodies are content."""
@@ -45,9 +45,10 @@ class App:
                 call = call._replace(repo=await named_repo(self.hub, request))
             except ClientDisconnect:
                 return  # nobody is left to answer
-        self.mischief.counts.add_request(call.endpoint, call.repo)
+        self.mischief.counts.add(call.repo, request=call.endpoint)
         fault = self.mischief.next_fault(call.endpoint, call.repo)
-        await self._wait(call)
+        latency = self.mischief.latency
+        await asyncio.sleep(latency.request_seconds + latency.commit_seconds * (call.endpoint == Endpoint.COMMIT))
         if fault:
             victim = Victim(self.hub, call.repo, request, send, partial(self._answer, call, request))
             await suffer(fault, victim, self.drop, self.closing)
@@ -64,17 +65,11 @@ class App:
 
         return send_numbered
 
-    async def _wait(self, call: Call) -> None:
-        latency = self.mischief.latency
-        seconds = latency.request_seconds + latency.commit_seconds * (call.endpoint == Endpoint.COMMIT)
-        if seconds:
-            await asyncio.sleep(seconds)
-
     async def _answer(self, call: Call, request: Request) -> Response:
         is_commit = call.endpoint == Endpoint.COMMIT
         response = await self._refusing(partial(self._commit, call, request) if is_commit else call.answer)
         if (call.endpoint, request.method) in CONTENT and response.status_code == 200:
-            self.mischief.counts.add_upload(int(request.headers.get("content-length", "0")), call.repo)
+            self.mischief.counts.add(call.repo, uploaded_bytes=int(request.headers.get("content-length", "0")))
         return response
 
     async def _refusing(self, answer: Callable[[], Awaitable[Response]]) -> Response:
@@ -86,15 +81,11 @@ class App:
             return Response(status_code=400)
 
     async def _commit(self, call: Call, request: Request) -> Response:
+        await request.body()  # from here on nothing is waited for, so no other commit comes between
         identity = self.hub.identify(request)
-        user, repo = identity.user if identity else "", call.repo or ""
-        quota = self.mischief.quota
-        if quota and not self.mischief.spend(user, repo):
+        user, quota = identity.user if identity else "", self.mischief.quota
+        if quota and not self.mischief.may_commit(user):
             raise RefusedError(429, errors.commit_quota(quota.commits), headers=retry_after(quota.retry_after))
-        try:
-            response = await call.answer()
-        except BaseException:
-            self.mischief.refund(user, repo)
-            raise
-        self.mischief.counts.add_commit(repo)
+        response = await call.answer()
+        self.mischief.note_commit(user, call.repo or "")
         return response
