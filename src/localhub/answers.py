@@ -3,6 +3,7 @@
 import json
 from typing import Any
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -49,6 +50,9 @@ def refuse(refusal: RefusedError) -> Response:
     return JSONResponse({"error": refusal.message, **refusal.body}, refusal.status, {**headers, **refusal.headers})
 
 
-def retry_after(seconds: int | None) -> dict[str, str]:
-    """The headers that say when to come back (huggingface.co/docs/hub/rate-limits)."""
-    return {} if seconds is None else {"Retry-After": str(seconds), "RateLimit": f'"api";r=0;t={seconds}'}
+def refuse_storage(refusal: RefusedError) -> Response:
+    """The same in the way of S3, which takes in LFS content: a page of XML, and none of the Hub's headers."""
+    code, _, message = refusal.message.partition(": ") if ": " in refusal.message else ("Error", "", refusal.message)
+    error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    page = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>'
+    return Response(page, refusal.status, dict(refusal.headers), "application/xml")

@@ -33,11 +33,29 @@ DANGLING_POINTERS = (
     "happen if you used git push --no-verify to push your changes. Offending file: {}"
 )
 """huggingface_hub issue 3829; comes with 400."""
+NOT_A_LANGUAGE = (
+    '"{}" with value "{}" is not valid. It must be an ISO 639-1, 639-2 or 639-3 code (two/three letters), or a special '
+    'value like "code", "multilingual". If you want to use BCP-47 identifiers, you can specify them in language_bcp47.'
+)
+STORAGE_REFUSED = (
+    "Your storage patterns tripped our internal systems! Please contact us at website@huggingface.co so we can verify "
+    "your account and unlock more storage for your use-case."
+)
+"""huggingface_hub issues 3325, 3366; comes with 403, at the commit."""
 FULL_FOLDER = (
     "Your push was rejected because it contains too many files per directory. Each directory in your git repo can only "
     "contain up to {} files. Offending reference: refs/heads/main Offending directories:{}"
 )
 """datasets issue 7956; comes with 400."""
+
+
+def request_quota(requests: int, window_seconds: float) -> str:
+    """The text of the quota of API requests (huggingface.co/docs/hub/rate-limits has the numbers)."""
+    return (
+        f"We had to rate limit you, you hit the quota of {requests} api requests per {window_seconds / 60:g} minutes "
+        "period. Upgrade to a PRO user or Team/Enterprise organization account (https://hf.co/pricing) to get higher "
+        "limits. See https://huggingface.co/docs/hub/rate-limits"
+    )
 
 
 def commit_quota(commits_per_hour: int) -> str:
@@ -73,6 +91,7 @@ _WORDS: dict[tuple[str, int], str] = {
     ("create", 409): CREATED,
     ("lfs_batch", 403): FORBIDDEN_LFS,
     ("lfs_put", 403): "AccessDenied: Request has expired",
+    ("lfs_put", 503): "SlowDown: Please reduce your request rate.",
     ("preupload", 403): FORBIDDEN_COMMIT,
     ("resolve", 404): entry_not_found().message,
     ("", 400): "Bad request",
@@ -82,7 +101,7 @@ _WORDS: dict[tuple[str, int], str] = {
     ("", 408): "Request Timeout",
     ("", 412): "Precondition Failed",
     ("", 413): TOO_MANY_PARAMETERS,
-    ("", 429): "We had to rate limit you. Please retry later.",
+    ("", 429): request_quota(1_000, 300),
     ("", 500): INTERNAL_ERROR,
 }
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from localhub import DEFAULT_USER, READ_TOKEN, WRITE_TOKEN
 from localhub.auth import Identity
 from localhub.counts import Counts, parse_counts
-from localhub.faults import Fault, Latency, Quota
+from localhub.faults import Fault, Latency, Quota, RequestQuota, Style
 
 END_SECONDS = 10.0
 
@@ -69,10 +69,8 @@ class RunningHub:
         self._control("PUT", "faults", [asdict(fault) for fault in faults])
 
     def clear_faults(self) -> None:
-        """Behave again: no faults, no latency, no quota."""
-        self.set_faults()
-        self.set_latency()
-        self.set_quota(None)
+        """Behave again: no faults, no latency, no quotas."""
+        self._control("DELETE", "faults")
 
     def struck(self) -> list[int]:
         return [int(times) for times in self._control("GET", "faults")]
@@ -84,6 +82,14 @@ class RunningHub:
     def set_quota(self, quota: Quota | None) -> None:
         """Begin a commit quota with nothing spent, or end it."""
         self._control("PUT", "quota", asdict(quota) if quota else None)
+
+    def set_request_quota(self, quota: RequestQuota | None) -> None:
+        """Begin a quota of API requests with nothing spent, or end it."""
+        self._control("PUT", "request_quota", asdict(quota) if quota else None)
+
+    def set_style(self, *, request_ids: bool = True, error_codes: bool = True) -> None:
+        """Answer as the Hub does, or as proxies and other servers do: see Style."""
+        self._control("PUT", "style", asdict(Style(request_ids, error_codes)))
 
     def add_token(self, token: str, identity: Identity) -> None:
         self._control("POST", "tokens", {"token": token, "identity": asdict(identity)})

@@ -75,7 +75,10 @@ def _describe(seen: Seen, path: str, is_expanded: bool) -> dict[str, object]:
 
 
 async def resolve(hub: Hub, request: Request, repo: str, revision: str, path: str) -> Response:
-    """GET or HEAD /datasets/{repo}/resolve/{revision}/{path}, whole or a range."""
+    """GET or HEAD /datasets/{repo}/resolve/{revision}/{path}, whole or a range.
+
+    The Hub leads readers of LFS files to a CDN on another host (302), which this one does not have.
+    """
     seen = hub.see(request, repo, revision)
     commit, file = seen.commit.oid, seen.tree.files.get(path)
     if file is None:

@@ -8,7 +8,7 @@ from localhub.auth import parse_identity
 from localhub.counts import Counts
 from localhub.faults.effects import delete_file, replace_file
 from localhub.faults.mischief import Mischief
-from localhub.faults.values import Fault, Latency, Quota
+from localhub.faults.values import Fault, Latency, Quota, RequestQuota, Style
 from localhub.hub import Hub
 
 PREFIX = "/_localhub/"
@@ -24,6 +24,8 @@ async def answer(hub: Hub, mischief: Mischief, request: Request) -> Response:
             mischief.counts = Counts()
         case "GET", ["faults"]:
             return JSONResponse(mischief.struck())
+        case "DELETE", ["faults"]:
+            mischief.clear()
         case "PUT", ["faults"]:
             mischief.arm([Fault(**fault) for fault in await request.json()])
         case "PUT", ["latency"]:
@@ -31,6 +33,11 @@ async def answer(hub: Hub, mischief: Mischief, request: Request) -> Response:
         case "PUT", ["quota"]:
             quota = await request.json()
             mischief.set_quota(Quota(**quota) if quota else None)
+        case "PUT", ["request_quota"]:
+            quota = await request.json()
+            mischief.set_request_quota(RequestQuota(**quota) if quota else None)
+        case "PUT", ["style"]:
+            mischief.style = Style(**await request.json())
         case "POST", ["tokens"]:
             asked = await request.json()
             hub.add_token(asked["token"], parse_identity(asked["identity"]))

@@ -1,8 +1,8 @@
 """What a fault does to a request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,16 +11,16 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Send
 
 from localhub import errors
-from localhub.answers import refuse, retry_after
-from localhub.faults.values import Action, Fault
+from localhub.answers import refuse, refuse_storage
+from localhub.faults.values import Action, Endpoint, Fault, RateLimit
 from localhub.hub import Hub
 from localhub.repos.attributes import is_lfs
 from localhub.repos.commits import Delete, Draft, Put, commit, put_regular
 
 Drop = Callable[[Any, bool], None]
 """Ends the connection to a client's address: closes it, or resets it."""
-GATEWAY_ERRORS = frozenset({502, 503, 504})
-"""These come from what stands before the Hub, as pages of HTML."""
+GATEWAY_ERRORS = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
+"""These come from what stands before the Hub, as pages of HTML (huggingface_hub issue 3071 shows some)."""
 SOMEBODY = "somebody-else"
 """Who changes a repo behind everybody's back, as another person at the Hub might."""
 
@@ -45,7 +45,9 @@ async def suffer(fault: Fault, victim: Victim, drop: Drop, closing: asyncio.Even
         response = _faulty_response(fault, request)
     elif fault.action == Action.HANG:
         waits = [asyncio.ensure_future(wait) for wait in (_client_is_gone(request), closing.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        _, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in rest:
+            wait.cancel()
         drop(client, False)
         return
     elif response is None or fault.action in (Action.CLOSE, Action.RESET):
@@ -67,13 +69,25 @@ async def _client_is_gone(request: Request) -> None:
 def _faulty_response(fault: Fault, request: Request) -> Response:
     words = errors.in_the_hubs_words(fault.endpoint, fault.status)
     message = words.message if fault.message is None else fault.message
-    code = words.code if fault.code is None else fault.code
-    headers = retry_after(fault.retry_after)
     if fault.echo_token:
         message += f" (Authorization: {request.headers.get('authorization')})"
-    elif fault.status in GATEWAY_ERRORS and fault.message is None:
-        return HTMLResponse(f"<html><body><h1>{fault.status}</h1></body></html>", fault.status, headers)
-    return refuse(replace(words, message=message, code=code, headers=headers))
+    if fault.endpoint == Endpoint.VALIDATE_YAML and fault.status == 400:
+        words.body = {"errors": [{"message": message}], "warnings": []}
+    words.message, words.headers = message, quota_headers(fault.retry_after, fault.rate_limit)
+    words.code = words.code if fault.code is None else fault.code
+    if fault.endpoint == Endpoint.LFS_PUT:
+        return refuse_storage(words)
+    if fault.status in GATEWAY_ERRORS:
+        title = f"{fault.status} {GATEWAY_ERRORS[fault.status]}"
+        page = f"<head><title>{title}</title></head>\n<body><center><h1>{title}</h1></center></body>"
+        return HTMLResponse(f"<html>\n{page}\n</html>\n", fault.status, words.headers)
+    return refuse(words)
+
+
+def quota_headers(retry_after: int | None, rate_limit: Sequence[int] | None) -> dict[str, str]:
+    """When to come back, as far as it is told."""
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return headers | (RateLimit(*rate_limit).headers() if rate_limit else {})
 
 
 def _meddle(fault: Fault, hub: Hub, name: str) -> None:

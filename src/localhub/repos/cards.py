@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from localhub.errors import RefusedError
+from localhub.errors import NOT_A_LANGUAGE, RefusedError
 
 CARD = "README.md"
 LICENSES = "apache-2.0 mit cc0-1.0 cc-by-4.0 cc-by-sa-4.0 cc-by-nc-4.0 odc-by odbl pddl gpl-3.0 unknown other".split()
@@ -23,10 +23,6 @@ SIZE_CATEGORIES = """
 """.split()
 LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
 """Whether a code of two or three letters is one of ISO 639 is not looked up."""
-NOT_A_LANGUAGE = (
-    '"{}" with value "{}" is not valid. It must be an ISO 639-1, 639-2 or 639-3 code (two/three letters), or a special '
-    'value like "code", "multilingual". If you want to use BCP-47 identifiers, you can specify them in language_bcp47.'
-)
 HEADER = re.compile(r"\A\s*---\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 Check = Callable[[str, Any], Iterable[str]]
