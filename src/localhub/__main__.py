@@ -13,16 +13,16 @@ from pathlib import Path
 from localhub import DEFAULT_USER
 from localhub.app import App
 from localhub.faults import Latency, Mischief, Quota
+from localhub.hub import Hub, Settings
 from localhub.server import ADDRESS, Server
-from localhub.state import Settings, open_hub
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM (exit code 0)."""
     options = _parse(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
-    orgs = dict(_parse_org(org) for org in options.org)
+        signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises it again after it has shut down in good order
+    orgs = {name: role or "admin" for name, _, role in (org.partition(":") for org in options.org)}
     settings = Settings(options.multipart_above, options.part_bytes, options.xet)
     quota = Quota(options.commits_per_hour) if options.commits_per_hour else None
     mischief = Mischief(Latency(options.latency, options.commit_latency), quota)
@@ -34,14 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not _is_alone(options.root):
         sys.stderr.write(f"localhub: another one runs with --root {options.root}\n")
         return 1
-    hub = open_hub(options.root, options.user, orgs, settings)
+    hub = Hub(options.root, options.user, orgs, settings)
     server = Server(App(hub, mischief), options.ready_file)
     if options.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
-    try:
-        server.run(sockets=[listener])
-    finally:
-        hub.storage.close()
+    server.run(sockets=[listener])
     return 0
 
 
@@ -63,11 +60,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _parse_org(text: str) -> tuple[str, str]:
-    name, _, role = text.partition(":")
-    return name, role or "admin"
-
-
 def _listen(port: int) -> socket.socket:
     listener = socket.create_server((ADDRESS, port), backlog=2048)
     # Connections inherit this; without it every answer waits 40 ms for the acknowledgement of its own header.
@@ -83,11 +75,6 @@ def _is_alone(root: Path) -> bool:
     except BlockingIOError:
         return False
     return True  # the lock is held for as long as the process lives
-
-
-def _end(*_: object) -> None:
-    # uvicorn raises the signal again after it has shut down in good order.
-    raise SystemExit(0)
 
 
 def _end_with_stdin(server: Server) -> None:

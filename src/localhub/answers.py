@@ -3,6 +3,7 @@
 import json
 from typing import Any
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,8 +12,12 @@ from localhub.errors import RefusedError
 
 
 def base_url(request: Request) -> str:
-    """The address that the client used for this Hub."""
     return f"http://{request.headers.get('host', '127.0.0.1')}"
+
+
+def bearer(request: Request) -> str:
+    """The token that a request came with; "" for none."""
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 def flag(value: object) -> bool:
@@ -39,14 +44,15 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def refuse(refusal: RefusedError) -> Response:
-    """The answer that a refusal stands for."""
     headers = {"X-Error-Message": " ".join(refusal.message.split()).encode("ascii", "replace").decode()}
     if refusal.code:
         headers["X-Error-Code"] = refusal.code
-    body = {"error": refusal.message, **refusal.body}
-    return JSONResponse(body, refusal.status, {**headers, **refusal.headers})
+    return JSONResponse({"error": refusal.message, **refusal.body}, refusal.status, {**headers, **refusal.headers})
 
 
-def retry_after(seconds: int | None) -> dict[str, str]:
-    """The headers that say when to come back (huggingface.co/docs/hub/rate-limits)."""
-    return {} if seconds is None else {"Retry-After": str(seconds), "RateLimit": f'"api";r=0;t={seconds}'}
+def refuse_storage(refusal: RefusedError) -> Response:
+    """The same in the way of S3, which takes in LFS content: a page of XML, and none of the Hub's headers."""
+    code, _, message = refusal.message.partition(": ") if ": " in refusal.message else ("Error", "", refusal.message)
+    error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    page = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>'
+    return Response(page, refusal.status, dict(refusal.headers), "application/xml")

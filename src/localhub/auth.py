@@ -6,20 +6,16 @@ of whoami has the shape that `HfApi.whoami` documents.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
-from localhub import DEFAULT_USER, READ_TOKEN, WRITE_TOKEN
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 WRITING_ROLES = frozenset({"admin", "write"})
 CREATING_ROLES = WRITING_ROLES | {"contributor"}
 REPO_WRITE = "repo.write"
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """What a fine-grained token may do with a `user`, an `org` or a `dataset`."""
 
     type: str
@@ -35,12 +31,9 @@ class Identity:
     role: str = "write"
     orgs: Mapping[str, str] = field(default_factory=dict)
     scoped: tuple[Scope, ...] = ()
-    display_name: str = "localhub"
 
     def may_read(self, repo: str) -> bool:
-        """Whether a private repo is visible."""
-        namespace = repo.partition("/")[0]
-        return namespace == self.user or namespace in self.orgs
+        return self._role_in(repo.partition("/")[0]) is not None
 
     def may_write(self, repo: str, creator: str | None = None) -> bool:
         """Whether the token may commit to `repo`; contributors only to what they created."""
@@ -50,7 +43,6 @@ class Identity:
         return is_member and self._is_granted({("dataset", repo), ("user", namespace), ("org", namespace)})
 
     def may_create(self, namespace: str) -> bool:
-        """Whether the token may create repos in `namespace`."""
         is_member = self._role_in(namespace) in CREATING_ROLES
         return is_member and self._is_granted({("user", namespace), ("org", namespace)})
 
@@ -62,55 +54,29 @@ class Identity:
             return self.role == "write"
         return any((scope.type, scope.name) in entities and REPO_WRITE in scope.permissions for scope in self.scoped)
 
-    def to_json(self) -> str:
-        """The form in which identities are stored."""
-        return json.dumps(asdict(self))
-
 
 def parse_identity(value: Mapping[str, Any]) -> Identity:
-    """The identity in a JSON object with the fields of Identity."""
-    scopes = tuple(
-        Scope(scope["type"], scope["name"], tuple(scope["permissions"])) for scope in value.get("scoped", ())
-    )
-    return Identity(**{**value, "scoped": scopes})
-
-
-def default_tokens(user: str = DEFAULT_USER, orgs: Mapping[str, str] | None = None) -> dict[str, Identity]:
-    """The two tokens that every local Hub knows, one that may write and one that may only read."""
-    return {
-        WRITE_TOKEN: Identity(user, "write", orgs or {}, display_name="localhub write"),
-        READ_TOKEN: Identity(user, "read", orgs or {}, display_name="localhub read"),
-    }
+    return Identity(**{**value, "scoped": tuple(Scope(*scope) for scope in value.get("scoped", ()))})
 
 
 def whoami(identity: Identity) -> dict[str, object]:
-    """The answer of /api/whoami-v2."""
-    token: dict[str, object] = {
-        "displayName": identity.display_name,
-        "role": identity.role,
-        "createdAt": "2026-01-01T00:00:00.000Z",
-    }
+    token: dict[str, object] = {"displayName": "localhub", "role": identity.role}
     if identity.role == "fineGrained":
         scoped = [
-            {
-                "entity": {"_id": object_id(scope.name), "type": scope.type, "name": scope.name},
-                "permissions": list(scope.permissions),
-            }
-            for scope in identity.scoped
+            {"entity": {"_id": object_id(name), "type": kind, "name": name}, "permissions": list(permissions)}
+            for kind, name, permissions in identity.scoped
         ]
         token["fineGrained"] = {"canReadGatedRepos": False, "global": [], "scoped": scoped}
     return {
-        "type": "user",
-        "id": object_id(identity.user),
-        "name": identity.user,
-        "fullname": identity.user,
+        **_account("user", identity.user),
         "isPro": False,
-        "orgs": [
-            {"type": "org", "id": object_id(name), "name": name, "fullname": name, "roleInOrg": role}
-            for name, role in identity.orgs.items()
-        ],
-        "auth": {"type": "access_token", "accessToken": token},
+        "orgs": [{**_account("org", name), "roleInOrg": role} for name, role in identity.orgs.items()],
+        "auth": {"type": "access_token", "accessToken": {**token, "createdAt": "2026-01-01T00:00:00.000Z"}},
     }
+
+
+def _account(kind: str, name: str) -> dict[str, object]:
+    return {"type": kind, "id": object_id(name), "name": name, "fullname": name}
 
 
 def object_id(name: str) -> str:

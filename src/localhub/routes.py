@@ -1,8 +1,9 @@
 """Which handler answers which request.
 
-Addresses are taken apart before they are decoded, because clients send a slash within a revision or a path as %2F.
+Addresses are matched before they are decoded, because clients send a slash within a revision or a path as %2F.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
@@ -11,10 +12,13 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localhub import grants, lfs, reading, reconstruction, repos, viewer, writing, xet
+from localhub.api import lfs, reading, repos, writing
 from localhub.errors import RefusedError
 from localhub.faults import Endpoint
-from localhub.state import Hub
+from localhub.hub import Hub
+from localhub.xet import access
+from localhub.xet import reading as xet_reading
+from localhub.xet import writing as xet_writing
 
 
 class Call(NamedTuple):
@@ -25,101 +29,61 @@ class Call(NamedTuple):
     answer: Callable[[], Awaitable[Response]]
 
 
-def split_path(request: Request) -> list[str]:
-    """The decoded segments of the address's path."""
-    raw: bytes = request.scope["raw_path"]
-    return [unquote(segment) for segment in raw.decode("latin-1").strip("/").split("/")]
+_SEGMENTS = {"repo": "[^/]+/[^/]+", "path": ".+", "scope": "read|write", "version": "v1|v2"}
+_API, _LFS, _XET = "/api/datasets/{repo}", "/datasets/{repo}.git/info/lfs/objects", "/_xet/{place}"
+_ROUTES: list[tuple[Endpoint, str, str, Callable[..., Awaitable[Response]]]] = [
+    (Endpoint.WHOAMI, "GET", "/api/whoami-v2", repos.whoami),
+    (Endpoint.CREATE, "POST", "/api/repos/create", repos.create),
+    (Endpoint.DELETE, "DELETE", "/api/repos/delete", repos.delete),
+    (Endpoint.VALIDATE_YAML, "POST", "/api/validate-yaml", writing.validate_yaml),
+    (Endpoint.AGENTS, "GET", "/api/agent-harnesses", repos.agents),
+    (Endpoint.VIEWER, "GET", "/info /parquet", repos.viewer),
+    (Endpoint.INFO, "GET", f"{_API} {_API}/revision/{{revision}}", repos.info),
+    (Endpoint.REFS, "GET", f"{_API}/refs", repos.refs),
+    (Endpoint.COMMITS, "GET", f"{_API}/commits/{{revision}}", repos.commits),
+    (Endpoint.TREE, "GET", f"{_API}/tree/{{revision}} {_API}/tree/{{revision}}/{{path}}", reading.tree),
+    (Endpoint.PATHS_INFO, "POST", f"{_API}/paths-info/{{revision}}", reading.paths_info),
+    (Endpoint.PREUPLOAD, "POST", f"{_API}/preupload/{{revision}}", writing.preupload),
+    (Endpoint.COMMIT, "POST", f"{_API}/commit/{{revision}}", writing.make_commit),
+    (Endpoint.XET_TOKEN, "GET", f"{_API}/xet-{{scope}}-token/{{revision}}", access.give_token),
+    (Endpoint.RESOLVE, "GET HEAD", "/datasets/{repo}/resolve/{revision}/{path}", reading.resolve),
+    (Endpoint.LFS_BATCH, "POST", f"{_LFS}/batch", lfs.batch),
+    (Endpoint.LFS_VERIFY, "POST", f"{_LFS}/verify", lfs.verify),
+    (Endpoint.LFS_PUT, "PUT", f"{_LFS}/{{oid}}", lfs.put),
+    (Endpoint.LFS_PUT, "PUT", f"{_LFS}/{{oid}}/part/{{number}}", lfs.put_part),
+    (Endpoint.LFS_PUT, "POST", f"{_LFS}/{{oid}}/complete", lfs.complete),
+    (Endpoint.XET_GRANT, "POST", f"{_XET}/v1/xorb-grants/default/{{name}}", xet_writing.give_grant),
+    (Endpoint.XET_XORB, "PUT", f"{_XET}/uploads/{{name}}/{{grant}}", xet_writing.put_xorb),
+    (Endpoint.XET_SETTLE, "POST", f"{_XET}/v1/xorb-commits/default/{{name}}/grant/{{grant}}", xet_writing.settle_grant),
+    (Endpoint.XET_XORB, "POST", f"{_XET}/v1/xorbs/default/{{name}}", xet_writing.post_xorb),
+    (Endpoint.XET_SHARD, "POST", f"{_XET}/{{version}}/shards", xet_writing.post_shard),
+    # The specification has the prefix default-merkledb alone; hf_xet 1.8 asks with default.
+    (Endpoint.XET_CHUNK, "GET", f"{_XET}/v1/chunks/default(?:-merkledb)?/{{name}}", xet_writing.get_chunk),
+    (Endpoint.XET_FILE, "GET", f"{_XET}/v2/reconstructions/{{name}}", xet_reading.describe),
+    (Endpoint.XET_BYTES, "GET", f"{_XET}/xorbs/{{name}}", xet_reading.get_bytes),
+    (Endpoint.XET_TELEMETRY, "POST", "/v1/telemetry", xet_writing.take_telemetry),
+]
+
+
+def _compiled(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"{(\w+)}", lambda found: f"(?P<{found[1]}>{_SEGMENTS.get(found[1], '[^/]+')})", template))
+
+
+_COMPILED = [
+    (endpoint, methods.split(), _compiled(template), handler)
+    for endpoint, methods, templates, handler in _ROUTES
+    for template in templates.split()
+]
 
 
 def find_call(hub: Hub, request: Request) -> Call:
-    """The call that a request makes."""
-    match request.method, split_path(request):
-        case "GET", ["api", "whoami-v2"]:
-            return Call(Endpoint.WHOAMI, None, partial(repos.whoami, hub, request))
-        case "POST", ["api", "repos", "create"]:
-            return Call(Endpoint.CREATE, None, partial(repos.create, hub, request))
-        case "DELETE", ["api", "repos", "delete"]:
-            return Call(Endpoint.DELETE, None, partial(repos.delete, hub, request))
-        case "POST", ["api", "validate-yaml"]:
-            return Call(Endpoint.VALIDATE_YAML, None, partial(writing.validate_yaml, request))
-        case "GET", ["api", "agent-harnesses"]:
-            return Call(Endpoint.AGENTS, None, viewer.agents)
-        case "GET", ["info" | "parquet"]:
-            return Call(Endpoint.VIEWER, request.query_params.get("dataset"), partial(viewer.not_yet, request))
-        case method, ["api", "datasets", namespace, name, *rest]:
-            return _find_api_call(hub, request, method, f"{namespace}/{name}", rest)
-        case "GET" | "HEAD", ["datasets", namespace, name, "resolve", revision, *path]:
-            repo = f"{namespace}/{name}"
-            return Call(Endpoint.RESOLVE, repo, partial(reading.resolve, hub, request, repo, revision, "/".join(path)))
-        case method, ["datasets", namespace, name, "info", "lfs", "objects", *rest] if name.endswith(".git"):
-            return _find_lfs_call(hub, request, method, f"{namespace}/{name.removesuffix('.git')}", rest)
-        case "POST", ["v1", "telemetry"]:
-            return Call(Endpoint.XET_TELEMETRY, xet.repo_of(hub, request), xet.take_telemetry)
-        case method, [xet.PREFIX, place, *rest]:
-            return _find_xet_call(hub, request, method, place, rest)
+    address = request.scope["raw_path"].decode("latin-1").rstrip("/")
+    for endpoint, methods, pattern, handler in _COMPILED:
+        if request.method in methods and (found := pattern.fullmatch(address)):
+            words = {name: unquote(word) for name, word in found.groupdict().items()}
+            repo = words.get("repo") or access.repo_of(request) or request.query_params.get("dataset")
+            return Call(endpoint, repo, partial(handler, hub, request, **words))
     return Call(Endpoint.OTHER, None, _not_found)
-
-
-def _find_api_call(hub: Hub, request: Request, method: str, repo: str, rest: list[str]) -> Call:
-    match method, rest:
-        case "GET", [] | ["revision", _]:
-            return Call(Endpoint.INFO, repo, partial(repos.info, hub, request, repo, *rest[1:]))
-        case "GET", ["refs"]:
-            return Call(Endpoint.REFS, repo, partial(repos.refs, hub, request, repo))
-        case "GET", ["commits", revision]:
-            return Call(Endpoint.COMMITS, repo, partial(repos.commits, hub, request, repo, revision))
-        case "GET", ["tree", revision, *path]:
-            folder = "/".join(path).strip("/")
-            return Call(Endpoint.TREE, repo, partial(reading.tree, hub, request, repo, revision, folder))
-        case "POST", ["paths-info", revision]:
-            return Call(Endpoint.PATHS_INFO, repo, partial(reading.paths_info, hub, request, repo, revision))
-        case "POST", ["preupload", revision]:
-            return Call(Endpoint.PREUPLOAD, repo, partial(writing.preupload, hub, request, repo, revision))
-        case "POST", ["commit", revision]:
-            return Call(Endpoint.COMMIT, repo, partial(writing.make_commit, hub, request, repo, revision))
-        case "GET", ["xet-read-token" | "xet-write-token" as kind, revision]:
-            scope = kind.split("-")[1]
-            return Call(Endpoint.XET_TOKEN, repo, partial(xet.token, hub, request, repo, scope, revision))
-    return Call(Endpoint.OTHER, repo, _not_found)
-
-
-def _find_lfs_call(hub: Hub, request: Request, method: str, repo: str, rest: list[str]) -> Call:
-    match method, rest:
-        case "POST", ["batch"]:
-            return Call(Endpoint.LFS_BATCH, repo, partial(lfs.batch, hub, request, repo))
-        case "POST", ["verify"]:
-            return Call(Endpoint.LFS_VERIFY, repo, partial(lfs.verify, hub, request, repo))
-        case "PUT", [oid]:
-            return Call(Endpoint.LFS_PUT, repo, partial(lfs.put, hub, request, repo, oid))
-        case "PUT", [oid, "part", number]:
-            return Call(Endpoint.LFS_PUT, repo, partial(lfs.put_part, hub, request, repo, oid, number))
-        case "POST", [oid, "complete"]:
-            return Call(Endpoint.LFS_PUT, repo, partial(lfs.complete, hub, request, repo, oid))
-    return Call(Endpoint.OTHER, repo, _not_found)
-
-
-def _find_xet_call(hub: Hub, request: Request, method: str, place: str, rest: list[str]) -> Call:
-    repo = xet.repo_of(hub, request)
-    match method, rest:
-        case "POST", ["v1", "xorb-grants", prefix, name]:
-            return Call(Endpoint.XET_GRANT, repo, partial(grants.give, hub, request, place, prefix, name))
-        case "PUT", ["uploads", name, grant]:
-            repo = request.query_params.get("repo")
-            return Call(Endpoint.XET_XORB, repo, partial(grants.put, hub, request, place, name, grant))
-        case "POST", ["v1", "xorb-commits", prefix, name, "grant", grant]:
-            return Call(Endpoint.XET_SETTLE, repo, partial(grants.settle, hub, request, place, prefix, name, grant))
-        case "POST", ["v1", "xorbs", prefix, name]:
-            return Call(Endpoint.XET_XORB, repo, partial(xet.post_xorb, hub, request, place, prefix, name))
-        case "POST", ["v1" | "v2" as version, "shards"]:
-            return Call(Endpoint.XET_SHARD, repo, partial(xet.post_shard, hub, request, place, version))
-        case "GET", ["v2", "reconstructions", name]:
-            return Call(Endpoint.XET_FILE, repo, partial(reconstruction.describe, hub, request, place, name))
-        case "GET", ["xorbs", name]:
-            repo = request.query_params.get("repo")
-            return Call(Endpoint.XET_BYTES, repo, partial(reconstruction.get_bytes, hub, request, place, name))
-        case "GET", ["v1", "chunks", prefix, name]:
-            return Call(Endpoint.XET_CHUNK, repo, partial(xet.get_chunk, hub, request, place, prefix, name))
-    return Call(Endpoint.OTHER, repo, _not_found)
 
 
 async def _not_found() -> Response:

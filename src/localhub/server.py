@@ -48,8 +48,11 @@ class Server(uvicorn.Server):
         port = self.servers[0].sockets[0].getsockname()[1]
         endpoint = f"http://{ADDRESS}:{port}"
         if self._ready_file:
-            _write_ready_file(self._ready_file, endpoint)
-        xet = "" if self._app.hub.cas else "export HF_HUB_DISABLE_XET=1\n"
+            ready = {"endpoint": endpoint, "token": WRITE_TOKEN, "read_token": READ_TOKEN, "pid": os.getpid()}
+            temporary = self._ready_file.with_name(f".{self._ready_file.name}.tmp")
+            temporary.write_text(json.dumps(ready))
+            temporary.replace(self._ready_file)
+        xet = "" if self._app.hub.xet else "export HF_HUB_DISABLE_XET=1\n"
         sys.stdout.write(f"export HF_ENDPOINT={endpoint}\nexport HF_TOKEN={WRITE_TOKEN}\n{xet}")
         sys.stdout.flush()
 
@@ -69,10 +72,3 @@ class Server(uvicorn.Server):
                         socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE
                     )
                 connection.transport.abort()
-
-
-def _write_ready_file(path: Path, endpoint: str) -> None:
-    ready = {"endpoint": endpoint, "token": WRITE_TOKEN, "read_token": READ_TOKEN, "pid": os.getpid()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(ready))
-    temporary.replace(path)

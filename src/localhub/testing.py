@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from localhub import DEFAULT_USER, READ_TOKEN, WRITE_TOKEN
 from localhub.auth import Identity
 from localhub.counts import Counts, parse_counts
-from localhub.faults import Fault, Latency, Quota
+from localhub.faults import Fault, Latency, Quota, RequestQuota, Style
 
 END_SECONDS = 10.0
 
@@ -42,7 +42,7 @@ class HubCommit(NamedTuple):
 
 @dataclass(frozen=True)
 class RunningHub:
-    """A handle to a running local Hub; repos are named `namespace/name`."""
+    """A handle to a running local Hub; repos are named `namespace/name`, and LookupError tells of what is not there."""
 
     endpoint: str
     process: "subprocess.Popen[str]"
@@ -59,49 +59,51 @@ class RunningHub:
 
     def counts(self) -> Counts:
         """What was asked since the start or the last `reset_counts`."""
-        return parse_counts(self._json("GET", "counts"))
+        return parse_counts(self._control("GET", "counts"))
 
     def reset_counts(self) -> None:
-        """Count from zero."""
-        self._json("DELETE", "counts")
+        self._control("DELETE", "counts")
 
     def set_faults(self, *faults: Fault) -> None:
         """Let these faults strike from now on, in the place of all others."""
-        self._json("PUT", "faults", [fault.to_json() for fault in faults])
+        self._control("PUT", "faults", [asdict(fault) for fault in faults])
 
     def clear_faults(self) -> None:
-        """Behave again: no faults, no latency, no quota."""
-        self.set_faults()
-        self.set_latency()
-        self.set_quota(None)
+        """Behave again: no faults, no latency, no quotas."""
+        self._control("DELETE", "faults")
 
     def struck(self) -> list[int]:
-        """How often each of the faults has struck."""
-        return [int(times) for times in self._json("GET", "faults")]
+        return [int(times) for times in self._control("GET", "faults")]
 
     def set_latency(self, request_seconds: float = 0.0, commit_seconds: float = 0.0) -> None:
         """Make every request, and on top of that every commit, take longer."""
-        self._json("PUT", "latency", asdict(Latency(request_seconds, commit_seconds)))
+        self._control("PUT", "latency", asdict(Latency(request_seconds, commit_seconds)))
 
     def set_quota(self, quota: Quota | None) -> None:
         """Begin a commit quota with nothing spent, or end it."""
-        self._json("PUT", "quota", asdict(quota) if quota else None)
+        self._control("PUT", "quota", asdict(quota) if quota else None)
+
+    def set_request_quota(self, quota: RequestQuota | None) -> None:
+        """Begin a quota of API requests with nothing spent, or end it."""
+        self._control("PUT", "request_quota", asdict(quota) if quota else None)
+
+    def set_style(self, *, request_ids: bool = True, error_codes: bool = True) -> None:
+        """Answer as the Hub does, or as proxies and other servers do: see Style."""
+        self._control("PUT", "style", asdict(Style(request_ids, error_codes)))
 
     def add_token(self, token: str, identity: Identity) -> None:
-        """Make another token known."""
-        self._json("POST", "tokens", {"token": token, "identity": json.loads(identity.to_json())})
+        self._control("POST", "tokens", {"token": token, "identity": asdict(identity)})
 
     def files(self, repo: str) -> dict[str, HubFile]:
-        """Every file of the head by its path. Raises LookupError where there is no such repo."""
-        return {path: HubFile(size, sha256) for path, size, sha256 in self._json("GET", f"repos/{repo}/files")}
+        """Every file of the head by its path."""
+        return {path: HubFile(*facts) for path, *facts in self._control("GET", f"repos/{repo}/files")}
 
     def read(self, repo: str, path: str) -> bytes:
-        """The content of one file of the head. Raises LookupError where there is none."""
         return self._ask("GET", _file_address(repo, path))
 
     def commits(self, repo: str) -> list[HubCommit]:
-        """All commits, the newest first. Raises LookupError where there is no such repo."""
-        return [HubCommit(**commit) for commit in self._json("GET", f"repos/{repo}/commits")]
+        """All commits, the newest first."""
+        return [HubCommit(*commit) for commit in self._control("GET", f"repos/{repo}/commits")]
 
     def delete_file(self, repo: str, path: str) -> str:
         """Delete a file as somebody else; returns the commit."""
@@ -118,7 +120,7 @@ class RunningHub:
         try:
             return self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
             return self.process.wait()
 
     def kill(self) -> None:
@@ -126,22 +128,20 @@ class RunningHub:
         self.process.kill()
         self.process.wait()
 
-    def _json(self, method: str, address: str, value: object = None) -> Any:
+    def _control(self, method: str, address: str, value: object = None) -> Any:
         return json.loads(self._ask(method, address, json.dumps(value).encode()))
 
     def _ask(self, method: str, address: str, body: bytes | None = None) -> bytes:
-        host = urlsplit(self.endpoint)
-        connection = HTTPConnection(host.hostname or "", host.port)
+        connection = HTTPConnection(urlsplit(self.endpoint).netloc)
         try:
             connection.request(method, f"/_localhub/{address}", body)
             response = connection.getresponse()
             content = response.read()
         finally:
             connection.close()
-        if response.status == 404:
-            raise LookupError(f"{method} {address}: {content.decode()}")
         if response.status != 200:
-            raise RuntimeError(f"{method} {address}: {response.status} {content.decode()}")
+            kind = LookupError if response.status == 404 else RuntimeError
+            raise kind(f"{method} {address}: {response.status} {content.decode()}")
         return content
 
 
@@ -165,20 +165,15 @@ def running_hub(
     """
     command = [sys.executable, "-m", "localhub", "--root", str(root), "--port", str(port), "--user", user]
     command += [f"--org={name}:{role}" for name, role in (orgs or {}).items()]
-    process = subprocess.Popen(
-        [*command, "--exit-with-stdin", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    hub = RunningHub(_endpoint_of(process), process, user, has_xet="--xet" in arguments)
+    command += ["--exit-with-stdin", *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise RuntimeError(f"the local Hub did not start: exit code {process.wait()}")
+    hub = RunningHub(line.strip().partition("=")[2], process, user, has_xet="--xet" in arguments)
     try:
         yield hub
     finally:
         hub.end()
         if process.stdout:
             process.stdout.close()
-
-
-def _endpoint_of(process: "subprocess.Popen[str]") -> str:
-    line = process.stdout.readline() if process.stdout else ""
-    if not line:
-        raise RuntimeError(f"the local Hub did not start: exit code {process.wait()}")
-    return line.strip().partition("=")[2]

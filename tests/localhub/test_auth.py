@@ -1,46 +1,49 @@
 """Who may do what at the local Hub, in the answers that the real client gets."""
 
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 
 import pytest
-import requests
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from localhub.auth import Identity, Scope
-from localhub.testing import RunningHub, running_hub
+from localhub.testing import RunningHub
+from tests.conftest import REPO_NAMES
+from tests.localhub.asking import add, ask
 
-NAMES = (f"dataset-{number}" for number in count())
-TOKENS = {
-    "hf_stranger": Identity("stranger"),
-    "hf_one_dataset": Identity(
-        "permutans", "fineGrained", scoped=(Scope("dataset", "permutans/one", ("repo.write",)),)
-    ),
-    "hf_contributor": Identity("helper", orgs={"wiki": "contributor"}),
-}
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    orgs = {"wiki": "admin", "library": "read"}
-    with running_hub(tmp_path_factory.mktemp("hub"), orgs=orgs) as running:
-        for token, identity in TOKENS.items():
-            running.add_token(token, identity)
-        yield running
+ARGUMENTS = ("--org", "wiki", "--org", "library:read")
 
 
 @pytest.fixture
 def api_of(hub: RunningHub) -> Callable[[str | bool], HfApi]:
+    hub.add_token("hf_stranger", Identity("stranger"))
+    hub.add_token("hf_one_dataset", fine("dataset", "permutans/one"))
     return lambda token: HfApi(endpoint=hub.endpoint, token=token)
 
 
-def upload(api: HfApi, repo: str, path: str = "a.parquet") -> None:
-    api.upload_file(path_or_fileobj=b"PAR1", path_in_repo=path, repo_id=repo, repo_type="dataset")
+def fine(kind: str, name: str, permission: str = "repo.write", user: str = "wiki") -> Identity:
+    return Identity(user, "fineGrained", scoped=(Scope(kind, name, (permission,)),))
 
 
-def status_of(error: "pytest.ExceptionInfo[HfHubHTTPError]") -> int:
-    return error.value.response.status_code
+@pytest.mark.parametrize(
+    ("identity", "may_write", "may_create"),
+    [
+        (Identity("wiki"), True, True),
+        (Identity("wiki", "read"), False, False),
+        (Identity("me", orgs={"wiki": "write"}), True, True),
+        (Identity("me", orgs={"wiki": "contributor"}), False, True),
+        (Identity("me", orgs={"wiki": "read"}), False, False),
+        (fine("user", "wiki"), True, True),
+        (fine("user", "wiki", "repo.content.read"), False, False),
+        (fine("dataset", "wiki/x"), True, False),
+        (fine("dataset", "wiki/y"), False, False),
+        (fine("org", "wiki", user="me"), False, False),
+    ],
+)
+def test_who_may_write_and_create(identity: Identity, may_write: bool, may_create: bool) -> None:
+    assert (identity.may_write("wiki/x"), identity.may_create("wiki")) == (may_write, may_create)
+    if identity.orgs:
+        assert identity.may_write("wiki/x", creator="me") == may_create  # contributors write to what they created
 
 
 def test_whoami(hub: RunningHub, api_of: Callable[[str | bool], HfApi]) -> None:
@@ -48,124 +51,39 @@ def test_whoami(hub: RunningHub, api_of: Callable[[str | bool], HfApi]) -> None:
     assert (writer["type"], writer["name"], writer["auth"]["accessToken"]["role"]) == ("user", "permutans", "write")
     assert {(org["name"], org["roleInOrg"]) for org in writer["orgs"]} == {("wiki", "admin"), ("library", "read")}
     assert api_of(hub.read_token).whoami()["auth"]["accessToken"]["role"] == "read"
-    scoped = api_of("hf_one_dataset").whoami()["auth"]["accessToken"]["fineGrained"]["scoped"]
-    assert (scoped[0]["entity"]["type"], scoped[0]["entity"]["name"]) == ("dataset", "permutans/one")
-    assert scoped[0]["permissions"] == ["repo.write"]
+    (scoped,) = api_of("hf_one_dataset").whoami()["auth"]["accessToken"]["fineGrained"]["scoped"]
+    assert (scoped["entity"]["type"], scoped["entity"]["name"]) == ("dataset", "permutans/one")
+    assert scoped["permissions"] == ["repo.write"]
 
 
-@pytest.mark.parametrize(
-    ("headers", "message"),
-    [
-        ({}, "Invalid username or password."),
-        ({"Authorization": "Bearer hf_nobody"}, "Invalid credentials in Authorization header"),
-    ],
-)
-def test_whoami_without_a_good_token(hub: RunningHub, headers: dict[str, str], message: str) -> None:
-    answer = requests.get(f"{hub.endpoint}/api/whoami-v2", headers=headers, timeout=10)
-    assert (answer.status_code, answer.json()) == (401, {"error": message})
-    assert answer.headers["x-error-message"] == message
+def test_a_token_that_nobody_has_is_refused_everywhere(hub: RunningHub, repo: str) -> None:
+    for address in ("/api/whoami-v2", f"/api/datasets/{repo}"):
+        answer = ask(hub, "GET", address, token="hf_nobody")
+        assert (answer.status_code, answer.json()["error"]) == (401, "Invalid credentials in Authorization header")
+        assert answer.headers["x-error-message"] == answer.json()["error"]
 
 
-def test_an_unknown_token_is_refused_everywhere(hub: RunningHub, api_of: Callable[[str | bool], HfApi]) -> None:
-    api_of(hub.token).create_repo(name := f"permutans/{next(NAMES)}", repo_type="dataset")
-    with pytest.raises(HfHubHTTPError) as refused:
-        api_of("hf_nobody").dataset_info(name)
-    assert status_of(refused) == 401
+def test_a_read_token_reads_only(hub: RunningHub, api_of: Callable[[str | bool], HfApi], repo: str) -> None:
+    reader = api_of(hub.read_token)
+    with pytest.raises(HfHubHTTPError, match="don't have the rights to create a dataset"):
+        reader.create_repo(next(REPO_NAMES), repo_type="dataset")
+    with pytest.raises(HfHubHTTPError, match="pass `create_pr=1`"):
+        add(reader, repo, **{"a.parquet": b"PAR1"})
+    with pytest.raises(HfHubHTTPError, match="don't have the rights to delete"):
+        reader.delete_repo(repo, repo_type="dataset")
+    batch = f"/datasets/{repo}.git/info/lfs/objects/batch"
+    assert ask(hub, "POST", batch, token=hub.read_token).status_code == 403
+    assert reader.dataset_info(repo).sha == hub.commits(repo)[0].oid
 
 
-def test_a_read_token_reads_only(
-    hub: RunningHub, api_of: Callable[[str | bool], HfApi], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
-    name = f"permutans/{next(NAMES)}"
-    with pytest.raises(HfHubHTTPError, match="don't have the rights to create a dataset") as refused:
-        api_of(hub.read_token).create_repo(name, repo_type="dataset")
-    assert status_of(refused) == 403
-    api_of(hub.token).create_repo(name, repo_type="dataset")
-    assert api_of(hub.read_token).create_repo(name, repo_type="dataset", exist_ok=True)
-    with pytest.raises(HfHubHTTPError, match="pass `create_pr=1`") as refused:
-        upload(api_of(hub.read_token), name)
-    assert status_of(refused) == 403
-    with pytest.raises(HfHubHTTPError) as refused:
-        api_of(hub.read_token).delete_repo(name, repo_type="dataset")
-    assert status_of(refused) == 403
-    headers = {"Authorization": f"Bearer {hub.read_token}"}
-    for address in (f"api/datasets/{name}/commit/main", f"datasets/{name}.git/info/lfs/objects/batch"):
-        assert requests.post(f"{hub.endpoint}/{address}", headers=headers, timeout=10).status_code == 403
-    assert hub.counts().of(name).commits == 0
-
-
-@pytest.mark.parametrize(("namespace", "may"), [("wiki", True), ("library", False), ("strangers", False)])
-def test_organisations(hub: RunningHub, api_of: Callable[[str | bool], HfApi], namespace: str, may: bool) -> None:
-    name = f"{namespace}/{next(NAMES)}"
-    if may:
-        api_of(hub.token).create_repo(name, repo_type="dataset")
-        upload(api_of(hub.token), name)
-    else:
-        with pytest.raises(HfHubHTTPError) as refused:
-            api_of(hub.token).create_repo(name, repo_type="dataset")
-        assert status_of(refused) == 403
-
-
-def test_a_contributor_writes_to_what_is_its_own(hub: RunningHub, api_of: Callable[[str | bool], HfApi]) -> None:
-    api_of(hub.token).create_repo(others := f"wiki/{next(NAMES)}", repo_type="dataset")
-    api_of("hf_contributor").create_repo(own := f"wiki/{next(NAMES)}", repo_type="dataset")
-    upload(api_of("hf_contributor"), own)
-    with pytest.raises(HfHubHTTPError) as refused:
-        upload(api_of("hf_contributor"), others)
-    assert status_of(refused) == 403
-
-
-def test_a_token_for_one_dataset_may_write_there_but_not_create(
+def test_a_private_repo_looks_like_a_missing_one_to_others(
     hub: RunningHub, api_of: Callable[[str | bool], HfApi]
 ) -> None:
-    with pytest.raises(HfHubHTTPError) as refused:
-        api_of("hf_one_dataset").create_repo("permutans/one", repo_type="dataset", exist_ok=True)
-    assert status_of(refused) == 403
-    api_of(hub.token).create_repo("permutans/one", repo_type="dataset")
-    api_of(hub.token).create_repo("permutans/two", repo_type="dataset")
-    upload(api_of("hf_one_dataset"), "permutans/one")
-    with pytest.raises(HfHubHTTPError) as refused:
-        upload(api_of("hf_one_dataset"), "permutans/two")
-    assert status_of(refused) == 403
-
-
-def test_a_private_repo_is_there_for_its_owner_only(hub: RunningHub, api_of: Callable[[str | bool], HfApi]) -> None:
-    api_of(hub.token).create_repo(name := f"permutans/{next(NAMES)}", repo_type="dataset", private=True)
-    assert api_of(hub.read_token).dataset_info(name).private
-    for token, status in (("hf_stranger", 404), (False, 401)):
-        with pytest.raises(RepositoryNotFoundError) as refused:
-            api_of(token).dataset_info(name)
-        assert status_of(refused) == status
-        with pytest.raises(RepositoryNotFoundError):
-            upload(api_of(token), name)
-        assert not api_of(token).file_exists(name, ".gitattributes", repo_type="dataset")
-
-
-def test_a_missing_repo_looks_like_a_private_one(hub: RunningHub, api_of: Callable[[str | bool], HfApi]) -> None:
-    for token, status in ((hub.token, 404), (False, 401)):
-        with pytest.raises(RepositoryNotFoundError) as refused:
-            api_of(token).dataset_info("permutans/missing")
-        assert status_of(refused) == status
-        assert refused.value.request_id
-
-
-def test_a_public_repo_is_there_for_all_but_only_to_read(
-    hub: RunningHub, api_of: Callable[[str | bool], HfApi]
-) -> None:
-    api_of(hub.token).create_repo(name := f"permutans/{next(NAMES)}", repo_type="dataset")
-    for token, status in (("hf_stranger", 403), (False, 401)):
-        assert api_of(token).dataset_info(name).sha
-        with pytest.raises(HfHubHTTPError) as refused:
-            upload(api_of(token), name)
-        assert status_of(refused) == status
-
-
-def test_added_tokens_survive_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    root = tmp_path_factory.mktemp("hub")
-    with running_hub(root) as hub:
-        hub.add_token("hf_stranger", TOKENS["hf_stranger"])
-        hub.kill()
-    with running_hub(root, user="other") as hub:
-        assert HfApi(endpoint=hub.endpoint, token="hf_stranger").whoami()["name"] == "stranger"
-        assert HfApi(endpoint=hub.endpoint, token=hub.token).whoami()["name"] == "other"
+    api_of(hub.token).create_repo(private := next(REPO_NAMES), repo_type="dataset", private=True)
+    assert api_of(hub.read_token).dataset_info(private).private
+    for name in (private, "permutans/missing"):
+        for token, status in (("hf_stranger", 404), (False, 401)):
+            with pytest.raises(RepositoryNotFoundError) as error:
+                api_of(token).dataset_info(name)
+            assert (error.value.response.status_code, bool(error.value.request_id)) == (status, True)
+            assert not api_of(token).file_exists(name, ".gitattributes", repo_type="dataset")

@@ -1,4 +1,4 @@
-"""Xet on the local Hub, as hf_xet uploads to it: as a library, through the CLI, and in a push."""
+"""Xet on the local Hub, as hf_xet uploads to it: as a library and through the CLI; tests/end_to_end has pushes."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
@@ -15,30 +15,16 @@ from huggingface_hub import HfApi
 
 from localhub.faults import Action, Endpoint, Fault
 from localhub.testing import RunningHub, running_hub
-from localhub.xorbs import LARGEST_CHUNK_BYTES
-from scripts.sample.build import write_sample
+from localhub.xet.xorbs import LARGEST_CHUNK_BYTES
 from tests.conftest import REPO_NAMES
-from tests.helpers.box import Box, assert_arrived
-from tests.localhub.test_clients import add, ask
-from wikidata.config import target_repos
+from tests.localhub.asking import ask
 
+ARGUMENTS = ("--xet",)
 CLI = Path(sys.executable).with_name("huggingface-cli")
 SOON = {"HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms", "HF_XET_CLIENT_RETRY_MAX_DURATION": "50ms"}
 """hf_xet waits up to 3, 9, 27, 81 and 243 s before its five further tries."""
 FOLDERS = (f"folder-{number}" for number in count())
 SEEDS = count(1)
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    with running_hub(tmp_path_factory.mktemp("hub"), arguments=["--xet"]) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def no_faults(hub: RunningHub) -> None:
-    hub.clear_faults()
-    hub.reset_counts()
 
 
 def some_contents() -> dict[str, bytes]:
@@ -68,16 +54,8 @@ def written(tmp_path: Path, contents: Mapping[str, bytes]) -> Path:
 def push(hub: RunningHub, repo: str, folder: Path, cache: Path, **settings: str) -> None:
     """Upload a folder by the CLI, which remembers below `cache` what the Hub has."""
     environment = {**os.environ, **hub.environment, **SOON, "HF_XET_CACHE": str(cache), **settings}
-    command = [
-        str(CLI),
-        "upload-large-folder",
-        repo,
-        str(folder),
-        "--repo-type=dataset",
-        "--num-workers=1",
-        "--no-bars",
-    ]
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+    words = ["upload-large-folder", repo, str(folder), "--repo-type=dataset", "--num-workers=1", "--no-bars"]
+    subprocess.run([str(CLI), *words], env=environment, check=True, capture_output=True, timeout=60)
 
 
 def assert_all_there(hub: RunningHub, repo: str, contents: Mapping[str, bytes]) -> None:
@@ -88,7 +66,9 @@ def assert_all_there(hub: RunningHub, repo: str, contents: Mapping[str, bytes]) 
         assert ask(hub, "GET", f"/datasets/{repo}/resolve/main/{path}").content == content
 
 
-def test_what_the_library_uploads_by_xet_arrives(api: HfApi, hub: RunningHub, repo: str, tmp_path: Path) -> None:
+def test_what_is_uploaded_by_xet_arrives_and_is_read_by_xet(
+    api: HfApi, hub: RunningHub, repo: str, tmp_path: Path
+) -> None:
     contents = some_contents()
     assert api.dataset_info(repo, expand=["xetEnabled"]).xet_enabled
     api.upload_folder(repo_id=repo, folder_path=written(tmp_path, contents), repo_type="dataset")
@@ -98,19 +78,6 @@ def test_what_the_library_uploads_by_xet_arrives(api: HfApi, hub: RunningHub, re
     once = (Endpoint.XET_GRANT, Endpoint.XET_XORB, Endpoint.XET_SETTLE, Endpoint.XET_SHARD)
     assert [counts.requests[endpoint] for endpoint in once] == [1] * len(once)
     assert 3_000_001 < counts.uploaded_bytes < sum(map(len, contents.values())) - 1_000_000
-
-
-def test_what_the_cli_uploads_by_xet_arrives(hub: RunningHub, tmp_path: Path) -> None:
-    repo, contents = next(REPO_NAMES), some_contents()
-    push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
-    assert_all_there(hub, repo, contents)
-    assert hub.counts().of(repo).requests[Endpoint.LFS_PUT] == 0
-
-
-def test_what_came_by_xet_is_read_by_xet(hub: RunningHub, repo: str, api: HfApi, tmp_path: Path) -> None:
-    contents = some_contents()
-    push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
-    hub.reset_counts()
     folder = Path(api.snapshot_download(repo, repo_type="dataset", local_dir=tmp_path / "read"))
     assert {path: (folder / path).read_bytes() for path in contents} == contents
     counts = hub.counts().of(repo)
@@ -130,76 +97,37 @@ def test_what_is_there_is_not_sent_again(hub: RunningHub, tmp_path: Path) -> Non
         assert hub.counts().uploaded_bytes < 2 * LARGEST_CHUNK_BYTES
 
 
-def test_a_hub_that_comes_back_knows_what_it_had(tmp_path: Path) -> None:
-    contents = some_contents()
-    for is_first in (True, False):
-        repo = next(REPO_NAMES)
-        with running_hub(tmp_path / "hub", arguments=["--xet"]) as hub:
-            push(hub, repo, written(tmp_path, contents), tmp_path / f"cache-{is_first}")
-            assert_all_there(hub, repo, contents)
-            assert (hub.counts().uploaded_bytes > 0) == is_first
-
-
-def test_what_another_hub_had_at_the_same_address_is_sent_again(tmp_path: Path) -> None:
+def test_a_hub_that_comes_back_knows_what_it_had_and_another_one_is_not_taken_for_it(tmp_path: Path) -> None:
     contents, port = some_contents(), 0
-    for root in ("one", "other"):
+    for root, is_known in (("one", False), ("one", True), ("other", False)):
         with running_hub(tmp_path / root, port=port, arguments=["--xet"]) as hub:
             port = int(hub.endpoint.rpartition(":")[2])
-            push(hub, "permutans/a", written(tmp_path, contents), tmp_path / "cache")
-            assert_all_there(hub, "permutans/a", contents)
-
-
-def test_a_push_arrives_by_xet(hub: RunningHub, tmp_path: Path) -> None:
-    write_sample(tmp_path / "box", chunks={3: 2}, keys=3, rows=2)
-    box = Box(tmp_path / "box", hub.endpoint, hub.token, {"HF_HUB_DISABLE_XET": ""})
-    result = box.wikidata("push", "--chunk", "3")
-    assert result.returncode == 0, result.stderr
-    assert_arrived(box, hub, 3)
-    counts = hub.counts()
-    assert counts.requests[Endpoint.LFS_PUT] == 0
-    assert all(counts.of(repo).requests[Endpoint.XET_SHARD] for repo in target_repos("permutans").values())
+            repo = next(REPO_NAMES)
+            push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
+            assert_all_there(hub, repo, contents)
+            assert (hub.counts().uploaded_bytes == 0) == is_known
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Endpoint.XET_XORB, 500),
-        Fault(Endpoint.XET_XORB, action=Action.CLOSE),
         Fault(Endpoint.XET_XORB, action=Action.RESET),
         Fault(Endpoint.XET_XORB, action=Action.CLOSE, lands=True),
         Fault(Endpoint.XET_SETTLE, 404),
         Fault(Endpoint.XET_SHARD, 503),
         Fault(Endpoint.XET_SHARD, action=Action.CLOSE, lands=True),
         Fault(Endpoint.XET_CHUNK, 500, times=None),
-        Fault(Endpoint.XET_TOKEN, 403),
+        Fault(Endpoint.XET_GRANT, 404, times=None),
     ],
 )
-def test_faults_strike_and_pass(hub: RunningHub, tmp_path: Path, fault: Fault) -> None:
+def test_clients_get_over_a_fault(hub: RunningHub, tmp_path: Path, fault: Fault) -> None:
     repo, contents = next(REPO_NAMES), some_contents()
     hub.set_faults(fault)
     push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
     assert_all_there(hub, repo, contents)
     assert hub.struck()[0] >= 1
-
-
-def test_without_a_grant_xorbs_are_sent_to_the_store(hub: RunningHub, tmp_path: Path) -> None:
-    repo, contents = next(REPO_NAMES), some_contents()
-    hub.set_faults(Fault(Endpoint.XET_GRANT, 404, times=None))
-    push(hub, repo, written(tmp_path, contents), tmp_path / "cache")
-    assert_all_there(hub, repo, contents)
-    counts = hub.counts().of(repo)
-    assert (counts.requests[Endpoint.XET_XORB], counts.requests[Endpoint.XET_SETTLE]) == (1, 0)
-    assert counts.uploaded_bytes > 3_000_001
-
-
-def test_without_the_switch_there_is_no_xet(tmp_path: Path) -> None:
-    with running_hub(tmp_path) as hub:
-        api = HfApi(endpoint=hub.endpoint, token=hub.token)
-        api.create_repo("permutans/a", repo_type="dataset")
-        add(api, "permutans/a", **{"a.parquet": b"PAR1"})
-        assert hub.counts().requests[Endpoint.LFS_PUT] == 1
-        assert not api.dataset_info("permutans/a", expand=["xetEnabled"]).xet_enabled
-        assert ask(hub, "GET", "/api/datasets/permutans/a/xet-write-token/main").status_code == 404
+    settled = hub.counts().of(repo).requests[Endpoint.XET_SETTLE]
+    assert (settled == 0) == (fault.endpoint == Endpoint.XET_GRANT)
 
 
 def test_clients_that_do_not_know_xet_upload_by_lfs(hub: RunningHub, repo: str, tmp_path: Path) -> None:

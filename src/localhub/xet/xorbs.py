@@ -5,8 +5,6 @@ and behind the last one a footer, which hf_xet 1.8 leaves out of what it uploads
 by is not checked, for that takes BLAKE3; the sha256 of every file that is made of it is.
 """
 
-import re
-from collections.abc import Sequence
 from enum import IntEnum
 from mmap import mmap
 from typing import NamedTuple
@@ -15,7 +13,6 @@ import pyarrow as pa
 
 from localhub.errors import RefusedError
 
-NAME = re.compile(r"[0-9a-f]{64}")
 LARGEST_BYTES = 65 << 20
 """More is refused. The specification says 64 MiB; hf_xet 1.8 sends so much content, and the headers on top of it."""
 LARGEST_CHUNK_BYTES = 128 << 10
@@ -42,7 +39,7 @@ class Chunk(NamedTuple):
 
 
 def find_chunks(xorb: bytes | mmap) -> list[Chunk]:
-    """The chunks of a xorb, in order. Raises RefusedError (400) where they are not well formed."""
+    """The chunks of a xorb, in order. Raises RefusedError (400) if they are not well formed."""
     chunks: list[Chunk] = []
     position = 0
     while position < len(xorb) and xorb[position : position + len(FOOTER_MARK)] != FOOTER_MARK:
@@ -61,13 +58,11 @@ def find_chunks(xorb: bytes | mmap) -> list[Chunk]:
 
 
 def unpack(xorb: bytes | mmap, chunk: Chunk) -> bytes:
-    """The content of a chunk. Raises RefusedError (400) where it cannot be unpacked to its size."""
-    packed = xorb[chunk.start : chunk.start + chunk.packed_bytes]
-    if chunk.packing == Packing.NONE:
-        content = packed
-    else:
+    """The content of a chunk. Raises RefusedError (400) if it cannot be unpacked to its size."""
+    content = xorb[chunk.start : chunk.start + chunk.packed_bytes]
+    if chunk.packing != Packing.NONE:
         try:
-            content = pa.decompress(packed, decompressed_size=chunk.size, codec="lz4", asbytes=True)
+            content = pa.decompress(content, decompressed_size=chunk.size, codec="lz4", asbytes=True)
         except (pa.ArrowException, OSError) as error:
             raise malformed(str(error)) from error
     if len(content) != chunk.size:
@@ -86,11 +81,5 @@ def ungroup(grouped: bytes) -> bytes:
     return bytes(content)
 
 
-def count_bytes(chunks: Sequence[Chunk]) -> int:
-    """What chunks come to when they are unpacked."""
-    return sum(chunk.size for chunk in chunks)
-
-
 def malformed(reason: str) -> RefusedError:
-    """400 for a xorb that is not one."""
     return RefusedError(400, f"Invalid xorb: {reason}")

@@ -8,7 +8,6 @@ out of what is uploaded.
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from localhub.errors import RefusedError
@@ -34,26 +33,19 @@ class Term(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class File:
-    """A file, put together from its terms; `records` is what the shard says of it, as it stands there.
-
-    `sha256` is empty where the shard does not tell it.
-    """
+class File(NamedTuple):
+    """A file, put together from its terms; `sha256` is empty if the shard does not tell it."""
 
     xet_hash: str
     terms: Sequence[Term]
-    records: bytes
     sha256: str = ""
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
         return sum(term.size for term in self.terms)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A xorb and the hashes of its chunks; `records` is what the shard says of it, as it stands there."""
 
     xorb: str
@@ -61,63 +53,57 @@ class Block:
     records: bytes
 
 
-@dataclass(frozen=True)
-class Shard:
-    """What a shard says."""
+class Shard(NamedTuple):
+    """The files of a shard, and the xorbs."""
 
     files: Sequence[File]
     blocks: Sequence[Block]
 
 
-def hash_text(digest: bytes) -> str:
-    """How a hash is written: as four numbers of 64 bits ("Converting Hashes to Strings")."""
-    return "".join(f"{number:016x}" for number in struct.unpack("<4Q", digest))
-
-
 def parse_shard(data: bytes) -> Shard:
-    """The files and xorbs of a shard. Raises RefusedError (400) where it is not well formed."""
-    if len(data) < RECORD.size or data[: len(TAG)] != TAG or data[len(TAG) : len(TAG) + 8] != _number(VERSION):
+    """The files and xorbs of a shard. Raises RefusedError (400) if it is not well formed."""
+    if data[: len(TAG) + 8] != TAG + _number(VERSION):
         raise malformed("not a shard of version 2")
     try:
-        position, files = RECORD.size, []
+        position, files, blocks = RECORD.size, [], []
         while data[position : position + RECORD.size] != END:
-            file, position = parse_file(data, position)
+            file, position = _parse_file(data, position)
             files.append(file)
-        position, blocks = position + RECORD.size, []
+        position += RECORD.size
         while data[position : position + RECORD.size] != END:
-            block, position = parse_block(data, position)
+            block, position = _parse_block(data, position)
             blocks.append(block)
     except struct.error as error:
         raise malformed("it ends too early") from error
     return Shard(files, blocks)
 
 
-def parse_file(data: bytes, position: int = 0) -> tuple[File, int]:
-    """The records of one file, and where they end."""
-    first = position
+def _parse_file(data: bytes, position: int) -> tuple[File, int]:
     digest, flags, count, _, _ = RECORD.unpack_from(data, position)
-    records = _records(data, position + RECORD.size, count)
-    terms = [Term(hash_text(xorb), size, start, end) for xorb, _, size, start, end in records]
+    terms = [Term(_text(xorb), *rest) for xorb, _, *rest in _records(data, position + RECORD.size, count)]
     position += RECORD.size * (1 + count + (count if flags & HAS_VERIFICATION else 0))
     if not flags & HAS_SHA256:
-        return File(hash_text(digest), terms, data[first:position]), position
+        return File(_text(digest), terms), position
     sha256 = RECORD.unpack_from(data, position)[0]
-    position += RECORD.size
-    return File(hash_text(digest), terms, data[first:position], hash_text(sha256)), position
+    return File(_text(digest), terms, _text(sha256)), position + RECORD.size
 
 
-def parse_block(data: bytes, position: int = 0) -> tuple[Block, int]:
-    """The records of one xorb, and where they end."""
+def _parse_block(data: bytes, position: int) -> tuple[Block, int]:
     digest, _, count, _, _ = RECORD.unpack_from(data, position)
     end = position + RECORD.size * (1 + count)
-    chunks = [hash_text(record[0]) for record in _records(data, position + RECORD.size, count)]
-    return Block(hash_text(digest), chunks, data[position:end]), end
+    chunks = [_text(record[0]) for record in _records(data, position + RECORD.size, count)]
+    return Block(_text(digest), chunks, data[position:end]), end
 
 
 def _records(data: bytes, position: int, count: int) -> Iterator[tuple[bytes, int, int, int, int]]:
     if position + count * RECORD.size > len(data):
         raise malformed("it ends too early")
     return RECORD.iter_unpack(data[position : position + count * RECORD.size])
+
+
+def _text(digest: bytes) -> str:
+    """How a hash is written: as four numbers of 64 bits ("Converting Hashes to Strings")."""
+    return "".join(f"{number:016x}" for number in struct.unpack("<4Q", digest))
 
 
 def shard_about(records: bytes) -> bytes:
@@ -140,5 +126,4 @@ def _number(value: int) -> bytes:
 
 
 def malformed(reason: str) -> RefusedError:
-    """400 for a shard that is not one, or that tells of what is not there."""
     return RefusedError(400, f"Invalid shard: {reason}")

@@ -1,0 +1,1 @@
+"""The Hub's API: one handler for each class of requests."""

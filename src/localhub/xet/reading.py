@@ -1,0 +1,57 @@
+"""Reading by Xet: what a file is made of, and the bytes of the xorbs (huggingface.co/docs/xet/download-protocol).
+
+Clients that can are led here by the headers of a file that came by Xet; all others read the file itself.
+"""
+
+import asyncio
+import itertools
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from localhub.api.reading import parse_range, read_span
+from localhub.errors import RefusedError
+from localhub.hub import Hub
+from localhub.xet.access import READ, enter, find_store, repo_of
+from localhub.xet.shards import Term
+from localhub.xet.store import XetStore
+from localhub.xet.xorbs import HEADER_BYTES
+
+
+async def describe(hub: Hub, request: Request, place: str, name: str) -> Response:
+    """GET of what a file, or the range that the header asks for, is made of (version 2), in whole terms."""
+    store = enter(hub, request, place, READ)
+    file = store.files.get(name)
+    if file is None:
+        raise RefusedError(404, "File not found")
+    first, last = parse_range(request.headers.get("range"), file.size) or (0, file.size - 1)
+    ends = itertools.accumulate(term.size for term in file.terms)
+    placed = [(end - term.size, term) for end, term in zip(ends, file.terms, strict=True)]
+    wanted = [(start, term) for start, term in placed if start <= last and start + term.size > first]
+    fetches = {term: await asyncio.to_thread(_span, store, term) for _, term in wanted}
+    xorbs: dict[str, list[dict[str, object]]] = {}
+    for term, span in sorted(fetches.items()):
+        url = hub.signed(request, f"/_xet/{place}/xorbs/{term.xorb}", repo=repo_of(request))
+        xorbs.setdefault(term.xorb, []).append({"url": url, "ranges": [{"chunks": _chunks(term), "bytes": span}]})
+    terms = [{"hash": term.xorb, "unpacked_length": term.size, "range": _chunks(term)} for _, term in wanted]
+    offset = first - wanted[0][0] if wanted else 0
+    return JSONResponse({"offset_into_first_range": offset, "terms": terms, "xorbs": xorbs})
+
+
+def _chunks(term: Term) -> dict[str, int]:
+    return {"start": term.first, "end": term.end}
+
+
+def _span(store: XetStore, term: Term) -> dict[str, int]:
+    chunks = store.chunks(term.xorb)[term.first : term.end]
+    return {"start": chunks[0].start - HEADER_BYTES, "end": chunks[-1].start + chunks[-1].packed_bytes - 1}
+
+
+async def get_bytes(hub: Hub, request: Request, place: str, name: str) -> Response:
+    """GET of a range of a xorb, at an address that `describe` told."""
+    hub.check_signature(request)
+    path = find_store(hub, place).xorb_path(name)
+    size = path.stat().st_size
+    first, last = parse_range(request.headers.get("range"), size) or (0, size - 1)
+    content = await asyncio.to_thread(read_span, path, first, last - first + 1)
+    return Response(content, 206, {"Content-Range": f"bytes {first}-{last}/{size}"}, "application/octet-stream")
