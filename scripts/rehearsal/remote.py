@@ -14,6 +14,7 @@ from localhub.faults import Action, Fault, Quota
 from localhub.testing import RunningHub
 from scripts.rehearsal.contents import digests
 from wikidata.config import Layout, Table
+from wikidata.names import RECORDS_FOLDER
 
 FAULTS = (
     Fault("commit", action=Action.CLOSE, lands=True, every=31, times=None),
@@ -40,10 +41,11 @@ NO_DATA = frozenset({".gitattributes", "README.md"})
 
 
 class Listing(NamedTuple):
-    """A repo's head: the size of every file by its path; paths and keys of those with rows, by chunk; the others."""
+    """A repo's head: the size of every file; paths and keys of those with rows, by chunk; its records; the others."""
 
     sizes: Mapping[str, int]
     chunks: Mapping[int, Sequence[tuple[str, str]]]
+    records: Sequence[str]
     unknown: Sequence[str]
     layouts: frozenset[Layout]
 
@@ -58,14 +60,16 @@ def sort_out(table: Table, sizes: Mapping[str, int]) -> Listing:
     """Tell which files have rows, of which chunk and key: one file for each part, or for several."""
     pattern = re.compile(rf"{table.partition_column}=([^/]+)/chunk_([0-9]+)([-_][0-9a-z_-]+)?\.parquet")
     chunks: dict[int, list[tuple[str, str]]] = {}
-    unknown, layouts = [], set()
+    records, unknown, layouts = [], [], set()
     for path in sizes:
         if match := pattern.fullmatch(path):
             chunks.setdefault(int(match[2]), []).append((path, match[1]))
             layouts.add(Layout.FILES if match[3] else Layout.PACKED)
+        elif path.startswith(f"{RECORDS_FOLDER}/"):
+            records.append(path)
         elif path not in NO_DATA:
             unknown.append(path)
-    return Listing(sizes, chunks, unknown, frozenset(layouts))
+    return Listing(sizes, chunks, records, unknown, frozenset(layouts))
 
 
 def read_rows(hub: RunningHub, repo: str, table: Table, files: Sequence[tuple[str, str]]) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import islice
 from json import JSONDecodeError
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from wikidata.config import Layout
@@ -50,6 +51,8 @@ _UNKNOWN_ADDRESS = {404, 405, 501}
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _TRUE = {"1", "ON", "YES", "TRUE"}
 """As huggingface_hub reads them (`constants.py`)."""
+
+_sending = Lock()
 
 Answer = TypeVar("Answer")
 Entry = TypeVar("Entry", RepoFile, RepoFolder)
@@ -210,7 +213,8 @@ class Hub:
     def send_content(self, repo_id: str, path: str, local: Path) -> None:
         """Upload the content of one file without committing it, to learn what the Hub says to that. Tries once."""
         addition = CommitOperationAdd(path, local)
-        self._once(repo_id, lambda: self._api.preupload_lfs_files(repo_id, [addition], repo_type="dataset"))
+        with _sending:  # the progress bars of several would share one lock, and delete it
+            self._once(repo_id, lambda: self._api.preupload_lfs_files(repo_id, [addition], repo_type="dataset"))
 
     def _read(self, repo_id: str, revision: str, path: str) -> bytes | None:
         address = hf_hub_url(repo_id, path, repo_type="dataset", revision=revision, endpoint=self._api.endpoint)

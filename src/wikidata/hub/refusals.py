@@ -1,10 +1,14 @@
 """What the Hub answers to a question that it refuses, as one of our errors, with its own words."""
 
 import os
+import re
 from typing import Any
 
 from wikidata.errors import HubError, HubUnavailableError, Kind, hub_error
 from wikidata.hub.meaning import advice, kind_of, retry_after_of_headers, retry_after_of_words
+
+_S3_WORDS = re.compile(r"<(?:Code|Message)>([^<]+)</")
+"""LFS content is refused by the store behind the Hub, in XML (Amazon S3, REST error responses)."""
 
 
 def explain(subject: str, error: Exception) -> HubError:
@@ -16,7 +20,7 @@ def explain(subject: str, error: Exception) -> HubError:
     words = _words(response)
     message = f"{subject}: the Hub answered {response.status_code}: {words}{advice(words)}"
     kind = kind_of(response.status_code, words)
-    if kind is Kind.PERMANENT and response.status_code in {401, 403}:
+    if kind is Kind.PERMANENT and response.status_code in {401, 403} and not _S3_WORDS.search(response.text[:10_000]):
         message += ": check HF_TOKEN"
     refusal = hub_error(kind, message, retry_after_of_headers(response.headers) or retry_after_of_words(words))
     refusal.status = response.status_code
@@ -25,7 +29,7 @@ def explain(subject: str, error: Exception) -> HubError:
 
 def _words(response: Any) -> str:
     """The Hub's own words, in one line; those of a gateway, which answers with a page of HTML, are its status."""
-    words = response.headers.get("X-Error-Message", "")
+    words = response.headers.get("X-Error-Message", "") or " ".join(_S3_WORDS.findall(response.text[:10_000]))
     if not words:
         try:
             answer = response.json()
