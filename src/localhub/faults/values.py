@@ -158,6 +158,10 @@ PARQUET_REFUSED = Fault(
 PARENT_REFUSED = Fault("commit", status=412, times=None, holding='"parentCommit"')
 """A fine-grained token that is limited to one repo (datasets issue 7777): it may not name the parent of a commit."""
 LANGUAGE_REFUSED = Fault(
-    "validate_yaml", status=400, times=None, holding="language:", message=NOT_A_LANGUAGE.format("language[0]", "simple")
+    "validate_yaml",
+    status=400,
+    times=None,
+    holding=r"\nlanguage:",
+    message=NOT_A_LANGUAGE.format("language[0]", "simple"),
 )
 """Any card that names a language; the Hub does not know this one (huggingface_hub issue 3862)."""

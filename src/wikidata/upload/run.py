@@ -32,9 +32,9 @@ _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFIL
 _HARMFUL = ("HF_HUB_ENABLE_HF_TRANSFER", "HF_HUB_DISABLE_IMPLICIT_TOKEN")
 """Variables of the Hub's tools that are not passed on: the first makes a CLI fail if a package is missing, the second
 keeps it from sending the token that we give it."""
-_XET = {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2"}
-"""What hf_xet is told unless the user says otherwise. By itself it repeats a request 5 times, in silence and for up to
-12 minutes, longer than a stall may take; with 2 it is half a minute at most, and then it says what the Hub answered."""
+_XET = {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "3"}
+"""What hf_xet is told unless the user says otherwise. By itself it repeats a request 5 times, after 3, 9, 27, 81 and
+243 s, in silence: longer than a stall may take. With 3 it survives an outage of 30 s, and gives up after 41 s."""
 _running: set["subprocess.Popen[str]"] = set()
 _running_lock = threading.Lock()
 
