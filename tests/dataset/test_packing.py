@@ -213,7 +213,7 @@ def test_keys_without_rows_and_tables_without_keys_are_packed_too(tmp_path: Path
     ("name", "value"),
     [
         ("WRITER_OPTIONS", {"compression": "snappy", "write_page_index": True}),
-        ("WRITER_OPTIONS", {**packing.WRITER_OPTIONS, "compression_level": 9}),
+        ("WRITER_OPTIONS", {**packing.WRITER_OPTIONS, "compression_level": 19}),
         ("PACKED_ROW_GROUP_BYTES", 1 << 20),
         ("PACKED_ROW_GROUP_ROWS", 1 << 10),
     ],

@@ -98,16 +98,20 @@ def test_files_of_both_layouts_are_told_apart_by_chunk() -> None:
 
 def test_a_repo_keeps_to_the_limits_of_the_hub_and_has_nothing_else() -> None:
     def complaints(paths: Sequence[str], size_bytes: int = 1) -> str:
-        return "\n".join(check_listing("repo", sort_out(LABELS, dict.fromkeys(paths, size_bytes)), [3]))
+        records = ["manifests/chunk_3.csv", "manifests/columns.json"]
+        return "\n".join(check_listing("repo", sort_out(LABELS, dict.fromkeys([*records, *paths], size_bytes)), [3]))
 
     files = [f"language=en/chunk_3-{part:05d}-of-10000.parquet" for part in range(10_000)]
     assert complaints(files) == ""
     assert "10,001 entries" in complaints([*files, "language=en/chunk_3-00000-of-10000_1.parquet"])
     assert "both layouts" in complaints([files[0], "language=en/chunk_3.parquet"])
-    assert "109,989 files" in complaints([path.replace("en", f"k{key}") for path in files[1:] for key in range(11)])
+    assert "109,991 files" in complaints([path.replace("en", f"k{key}") for path in files[1:] for key in range(11)])
     assert "200,000,000,001 bytes" in complaints(files[:1], 200_000_000_001)
     for path in ("language=en/chunk_30.parquet", "notes.txt"):
         assert f"that nobody made, such as {path}" in complaints([path])
+    listing = sort_out(LABELS, {"manifests/chunk_3.csv": 1, "manifests/chunk_4.csv": 1})
+    complaint = "repo: 2 records are missing or too many, such as manifests/chunk_4.csv"
+    assert list(check_listing("repo", listing, [3])) == [complaint]
 
 
 def test_commits_are_counted_in_any_window() -> None:
