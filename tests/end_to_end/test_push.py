@@ -30,7 +30,7 @@ def test_a_complete_chunk_is_published_and_raised_to_push(box: Box, hub: Running
         assert receipt.files == len(box.files(table, 3))
         assert receipt.manifest_sha256 == file_digest(manifest_path(box.root / "manifests", 3, table))
     assert list((box.root / "staging").iterdir()) == []
-    assert len(box.logs()) == 5
+    assert len(box.logs()) == len(Table)
 
 
 def test_an_incomplete_chunk_is_refused_and_nothing_happens(box: Box, hub: RunningHub) -> None:
@@ -54,7 +54,7 @@ def test_one_table_is_pushed_alone_and_the_others_complete_the_chunk(box: Box, h
     assert "chunk 3 is pushed" in done.stdout
     assert_arrived(box, hub, 3)
     assert box.steps(3) == {4}
-    assert len(box.logs()) == 5  # labels had arrived: no CLI was started for it again
+    assert len(box.logs()) == len(Table)  # labels had arrived: no CLI was started for it again
 
 
 def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningHub) -> None:
@@ -70,7 +70,7 @@ def test_a_second_push_starts_no_cli_and_changes_nothing(box: Box, hub: RunningH
     assert "0 of them uploaded now" in again.stdout
     assert {table: hub.commits(REPOS[table]) for table in Table} == commits
     assert {table: box.receipt(table, 3) for table in Table} == receipts
-    assert len(box.logs()) == 5
+    assert len(box.logs()) == len(Table)
 
 
 @pytest.mark.instant
@@ -94,10 +94,10 @@ def test_a_dry_run_tells_what_would_be_uploaded_and_changes_nothing(box: Box, hu
     before = box.snapshot()
     done = box.make("push", "CHUNK=3", "DRY_RUN=1")
     assert done.returncode == 0, done.stderr
-    *settled, head = done.stdout.splitlines()[:6]
+    *settled, head = done.stdout.splitlines()[: len(Table) + 1]
     assert [line.partition(": layout files: ")[0] for line in sorted(settled)] == sorted(Table)
     assert head.split() == ["chunk", "table", "files", "to", "upload", "bytes", "repo"]
-    rows = [line.split() for line in done.stdout.splitlines()[6:]]
+    rows = [line.split() for line in done.stdout.splitlines()[len(Table) + 1 :]]
     assert [row[1] for row in rows] == list(Table)
     assert [int(row[2]) for row in rows] == [len(box.files(table, 3)) for table in Table]
     assert "(to be created)" in done.stdout
@@ -170,7 +170,7 @@ def test_verify_notices_what_is_missing_or_different_and_changes_nothing(box: Bo
     assert done.returncode == 2
     assert f"1 are missing, such as {gone}" in done.stdout
     assert f"1 are different, such as {other}" in done.stdout
-    assert done.stdout.count("all there") == 3
+    assert done.stdout.count("all there") == len(Table) - 2
     assert box.snapshot() == before
     assert box.wikidata("push", "--chunk", "3").returncode == 0
     assert_arrived(box, hub, 3)
