@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
+from localhub.auth import Identity
 from localhub.testing import RunningHub
 from tests.helpers.box import ROOT, Box
 from tests.helpers.forking import Forks, forking
+from tests.helpers.instant import Account
 from tests.helpers.stock import NewBox, Stock
 from wikidata.config import SETTINGS
 
@@ -23,6 +25,7 @@ UPLOADERS = {
 }
 """What the end-to-end tests may upload with, and the `UPLOADER` of each."""
 REPO_NAMES = (f"permutans/new-{number}" for number in count())
+USERS = count()
 
 _SETTINGS = (
     *(setting.name for setting in SETTINGS),
@@ -113,3 +116,20 @@ def repo(api: HfApi) -> str:
     name = next(REPO_NAMES)
     api.create_repo(name, repo_type="dataset")
     return name
+
+
+@pytest.fixture(scope="module")
+def shared_hub(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[RunningHub]:
+    """A Hub on localhost for all tests of a module, in which each has an account."""
+    with forks.running_hub(tmp_path_factory.mktemp("shared") / "hub") as running:
+        yield running
+
+
+@pytest.fixture
+def account(shared_hub: RunningHub, stock: Stock, tmp_path: Path) -> Iterator[Account]:
+    """A user of that Hub, whose repos no other test knows."""
+    user = f"user-{next(USERS)}"
+    shared_hub.add_token(f"token-of-{user}", Identity(user))
+    shared_hub.reset_counts()
+    yield Account(shared_hub, user, f"token-of-{user}", tmp_path, stock)
+    shared_hub.clear_faults()

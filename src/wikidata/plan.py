@@ -114,10 +114,8 @@ def _synced(session: Session, whole: Chunk, table: Table, overview: Overview, wr
             f"{repo_id} does not have chunk {number} as it was recorded here: make push CHUNK={number} TABLE={table}"
         )
         session.warn(table, warning, f"{repo_id}: chunk {number} withdrawn", DAY_SECONDS)
-    for number, damage in records.damaged.items():
-        if number != whole.number:
-            warning = f"{repo_id}: {damage}: make push CHUNK={number} TABLE={table} rewrites it"
-            session.warn(table, warning, f"{repo_id}: chunk {number} damaged", DAY_SECONDS)
+    for path, damage in records.damaged.items():
+        session.warn(table, f"{repo_id}: {path} {damage}", f"{repo_id}: {path} damaged", DAY_SECONDS)
     return records
 
 

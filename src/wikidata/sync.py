@@ -2,7 +2,7 @@
 
 A manifest that lies in its repo is the public receipt: somebody, on this box or on another, has seen every file of it
 there. So each push lists the manifests first, and fetches those that are new or changed, which it knows by their hash.
-What is recorded here alone is believed if the repo has the files, and withdrawn if it has not.
+Where our records and the repo's differ, the repo's files decide: what they do not bear out is not believed.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from wikidata.hub.client import Hub
 from wikidata.hub.files import RemoteFile, lacking
 from wikidata.names import RECORDS_FOLDER, REMOTE_COLUMNS, chunk_of_remote_manifest, parse_data_file, remote_manifest
 from wikidata.records.columns import Columns, is_of, parse_columns, read_columns, write_columns
-from wikidata.records.manifest import Manifest, find_manifest, parse_manifest, write_manifest
+from wikidata.records.manifest import SCHEMA, Manifest, find_manifest, parse_manifest, write_manifest
 from wikidata.records.receipt import Receipt, is_vouched_for, recorded_chunks, remove_receipt, write_receipt
 from wikidata.session import Session
 
@@ -25,14 +25,15 @@ class Records:
     """What a repo records at a revision.
 
     `manifests` are those of every chunk, the repo's own and those that only we have and that its files bear out;
-    `listing` is what lies in its folder of manifests; `damaged` says what is wrong with which of them; `fetched` are
-    the chunks whose manifests we lacked, `withdrawn` those whose receipts the repo does not bear out.
+    `listing` is what lies in its folder of manifests; `damaged` says what is wrong with which file there, and what to
+    do about it; `fetched` are the chunks whose manifests we lacked, `withdrawn` those
+    with receipts of ours that the repo does not bear out.
     """
 
     manifests: Mapping[int, Manifest] = field(default_factory=dict)
     columns: Columns | None = None
     listing: Mapping[str, RemoteFile] = field(default_factory=dict)
-    damaged: Mapping[int, str] = field(default_factory=dict)
+    damaged: Mapping[str, str] = field(default_factory=dict)
     fetched: tuple[int, ...] = ()
     withdrawn: tuple[int, ...] = ()
 
@@ -82,12 +83,13 @@ def sync(
 ) -> Records:
     """What the repo records at a revision; unless `keep` is False, our copies are made the same.
 
-    `there` are all its files, if they are known. Else it costs 1 request for the listing; and 1 for every file that is
-    new or changed. Nothing that is `known` is read again. The manifest of the `pending` chunk, which is about to be
-    replaced, is left as it is. Every receipt of ours is then one that the repo bears out.
+    `there` are all its files, if they are known. Else it costs 1 request for the listing, 1 for every file that is new
+    or changed, and 1 for every 400 files of chunks of which our records and the repo's differ. Nothing that is `known`
+    is read again. The manifest of the `pending` chunk, which is about to be replaced, is left as it is. Every receipt
+    of ours is then one that the repo bears out.
     """
     if revision is None:
-        return _without_repo(session, table, keep)
+        return _without_repo(session, table, repo_id, keep)
     if there is None:
         listing = session.hub.files(repo_id, revision, RECORDS_FOLDER)
     else:
@@ -99,17 +101,25 @@ def sync(
         chunk = chunk_of_remote_manifest(path)
         if chunk is not None:
             fetch.manifest(chunk, path, is_pending=chunk == pending)
-    fetch.columns()
-    fetch.prove_our_own(pending)
-    return fetch.records()
+    fetch.our_own(pending)
+    fetch.settle()
+    return fetch.records(fetch.columns())
 
 
-def _without_repo(session: Session, table: Table, keep: bool) -> Records:
+def _without_repo(session: Session, table: Table, repo_id: str, keep: bool) -> Records:
     folder = session.settings.manifest_dir
-    chunks = tuple(chunk for chunk in recorded_chunks(folder, table) if keep)
-    for chunk in chunks:
+    chunks = tuple(recorded_chunks(folder, table, repo_id))
+    for chunk in chunks if keep else ():
         remove_receipt(folder, chunk, table)
     return Records(withdrawn=chunks)
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """A chunk of which our records and the repo's differ; `ours` is the manifest that we have a receipt for."""
+
+    ours: Manifest | None = None
+    theirs: Manifest | None = None
 
 
 class _Fetch:
@@ -129,76 +139,107 @@ class _Fetch:
         self.folder, self.table, self.repo_id = session.settings.manifest_dir, table, repo_id
         self.revision, self.listing, self.keep, self.there = revision, listing, keep, there
         self.manifests: dict[int, Manifest] = {}
-        self.damaged: dict[int, str] = {}
+        self.damaged: dict[str, str] = {}
         self.fetched: list[int] = []
         self.withdrawn: list[int] = []
-        self.unproven: list[int] = []
-        self.known_columns: Columns | None = None
+        self.doubts: dict[int, _Doubt] = {}
 
     def manifest(self, chunk: int, path: str, *, is_pending: bool) -> None:
-        """Read a chunk's manifest, and make our copy and receipt the same."""
+        """Read a chunk's manifest, and make our copy and receipt the same if nothing speaks against it."""
         ours = find_manifest(self.folder, chunk, self.table)
+        is_recorded = ours is not None and self._is_vouched_for(ours)
         if ours is not None and self.listing[path].is_content(ours.content):
             self.manifests[chunk] = ours
-            if not self._is_vouched_for(ours) and not is_pending:
-                self.unproven.append(chunk)  # perhaps withdrawn by a push that died while it uploaded
+            if not is_recorded and not is_pending:  # a push died that was to deliver it again
+                self.doubts[chunk] = _Doubt(theirs=ours)
             return
         try:
             content = self.hub.read(self.repo_id, self.revision, path) or b""
             theirs = parse_manifest(content, chunk, self.table, self.folder)
         except ManifestError as error:
-            self.damaged[chunk] = f"{path} is damaged: {error}"
+            self.damaged[path] = f"is damaged ({error}): make push CHUNK={chunk} TABLE={self.table} rewrites it"
             return
         self.manifests[chunk] = theirs
-        is_ours_under_way = ours is not None and not self._is_vouched_for(ours)
-        if self.keep and not is_pending and not is_ours_under_way:
-            self.fetched.append(chunk)
-            remove_receipt(self.folder, chunk, self.table)
-            write_manifest(self.folder, theirs)
-            self._vouch_for(theirs)
-
-    def columns(self) -> None:
-        """Read the columns, and make our copy the same."""
-        ours = read_columns(self.folder, self.table)
-        if REMOTE_COLUMNS not in self.listing:
-            self.known_columns = ours if ours and is_of(ours, self.repo_id) else None
-        elif ours and self.listing[REMOTE_COLUMNS].is_content(ours.content):
-            self.known_columns = ours
-        else:
-            self.known_columns = parse_columns(self.hub.read(self.repo_id, self.revision, REMOTE_COLUMNS) or b"")
-            if self.known_columns and self.keep:
-                write_columns(self.folder, self.table, self.known_columns)
-
-    def prove_our_own(self, pending: int | None) -> None:
-        """Compare what only we, or only the repo, vouch for with the repo's files, and believe or withdraw it."""
-        ours = [chunk for chunk in recorded_chunks(self.folder, self.table) if chunk not in self.manifests]
-        chunks = [chunk for chunk in (*ours, *self.unproven) if chunk != pending]
-        if not chunks:
+        if is_pending:
             return
-        there = self.hub.files(self.repo_id, self.revision) if self.there is None else self.there
-        for chunk in chunks:
-            manifest = find_manifest(self.folder, chunk, self.table)
-            is_vouched_for = manifest is not None and (chunk in self.unproven or self._is_vouched_for(manifest))
-            if manifest and is_vouched_for and lacking(manifest, there).height == 0:
-                self.manifests[chunk] = manifest
-                self.damaged.pop(chunk, None)
-                self._vouch_for(manifest)
-            elif chunk in ours and self.keep:
-                remove_receipt(self.folder, chunk, self.table)
-                self.withdrawn.append(chunk)
+        if ours is None:
+            self._take(theirs)
+        else:  # either may be the older one, or have been edited; or a push died that was to replace theirs
+            self.doubts[chunk] = _Doubt(ours if is_recorded else None, theirs)
 
-    def records(self) -> Records:
+    def our_own(self, pending: int | None) -> None:
+        """Find the chunks that we have receipts for, and no readable manifest is in the repo."""
+        for chunk in recorded_chunks(self.folder, self.table, self.repo_id):
+            if chunk not in self.manifests and chunk != pending:
+                ours = find_manifest(self.folder, chunk, self.table)
+                self.doubts[chunk] = _Doubt(ours if ours and self._is_vouched_for(ours) else None)
+
+    def settle(self) -> None:
+        """Let the repo's files decide what is in doubt."""
+        manifests = [each for doubt in self.doubts.values() for each in (doubt.ours, doubt.theirs) if each]
+        there = self.there
+        if there is None:
+            paths = sorted({path for manifest in manifests for path in manifest.files["path"]})
+            there = self.hub.look_up(self.repo_id, self.revision, paths).files if paths else {}
+        for chunk, doubt in self.doubts.items():
+            ours, theirs = doubt.ours, doubt.theirs
+            is_ours, is_theirs = (each is not None and lacking(each, there).height == 0 for each in (ours, theirs))
+            if ours and is_ours and not (theirs and is_theirs and _has_all(theirs, ours)):
+                self.manifests[chunk] = ours
+                path = remote_manifest(chunk)
+                if theirs or path in self.damaged:
+                    what = "is edited" if theirs else "is damaged"
+                    self.damaged[path] = (
+                        f"{what}, its files are still those recorded here: any push from here rewrites it"
+                    )
+            elif theirs and is_theirs:
+                self._take(theirs)
+            elif ours or not theirs:
+                self.withdrawn.append(chunk)
+                if self.keep:
+                    remove_receipt(self.folder, chunk, self.table)
+
+    def columns(self) -> Columns | None:
+        """Read the columns, and make our copy the same; ours count if the repo's are gone or damaged."""
+        ours = read_columns(self.folder, self.table)
+        there = self.listing.get(REMOTE_COLUMNS)
+        if there and not (ours and there.is_content(ours.content)):
+            theirs = parse_columns(self.hub.read(self.repo_id, self.revision, REMOTE_COLUMNS) or b"")
+            if theirs:
+                if self.keep:
+                    write_columns(self.folder, self.table, theirs)
+                return theirs
+            self.damaged[REMOTE_COLUMNS] = "is damaged: any push rewrites it"
+        return ours if ours and (self.manifests or is_of(ours, self.repo_id)) else None
+
+    def records(self, columns: Columns | None) -> Records:
         """All that was read."""
         manifests = dict(sorted(self.manifests.items()))
-        fetched, withdrawn = tuple(self.fetched), tuple(self.withdrawn)
-        return Records(manifests, self.known_columns, self.listing, self.damaged, fetched, withdrawn)
+        return Records(
+            manifests, columns, self.listing, self.damaged, tuple(self.fetched), tuple(sorted(self.withdrawn))
+        )
+
+    def _take(self, theirs: Manifest) -> None:
+        """Make our copy and receipt what the repo has."""
+        if not self.keep:
+            return
+        ours = find_manifest(self.folder, theirs.chunk, self.table)
+        if ours is None or ours.content != theirs.content:
+            self.fetched.append(theirs.chunk)
+            remove_receipt(self.folder, theirs.chunk, self.table)
+            write_manifest(self.folder, theirs)
+        if not self._is_vouched_for(theirs):
+            receipt = receipt_of(theirs, self.repo_id, self.revision)
+            write_receipt(self.folder, theirs.chunk, self.table, receipt)
 
     def _is_vouched_for(self, manifest: Manifest) -> bool:
         return is_vouched_for(self.folder, manifest.chunk, self.table, self.repo_id, manifest.digest)
 
-    def _vouch_for(self, manifest: Manifest) -> None:
-        if self.keep and not self._is_vouched_for(manifest):
-            write_receipt(self.folder, manifest.chunk, self.table, receipt_of(manifest, self.repo_id, self.revision))
+
+def _has_all(manifest: Manifest, other: Manifest) -> bool:
+    """Whether a manifest has every file of another, with the same content and rows."""
+    columns = list(SCHEMA)
+    return bool(other.files.join(manifest.files, on=columns, how="anti").is_empty())
 
 
 def receipt_of(manifest: Manifest, repo_id: str, revision: str) -> Receipt:

@@ -29,5 +29,5 @@ def _print(table: Table, repo_id: str, records: Records) -> Exit:
         facts.append(f"{len(records.withdrawn)} receipts withdrawn, which it does not bear out")
     if unpublished := [path for path in records.unpublished if path.endswith(".csv")]:
         facts.append(f"{len(unpublished)} manifests are here alone: the next push publishes them")
-    print(f"{table}: {'; '.join([*facts, *records.damaged.values()])}")
+    print(f"{table}: {'; '.join([*facts, *(' '.join(each) for each in records.damaged.items())])}")
     return Exit.FAILED if records.damaged else Exit.OK

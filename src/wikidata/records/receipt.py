@@ -60,10 +60,12 @@ def is_vouched_for(manifest_dir: Path, chunk: int, table: Table, repo_id: str, d
     return receipt is not None and (receipt.repo, receipt.manifest_sha256) == (repo_id, digest)
 
 
-def recorded_chunks(manifest_dir: Path, table: Table) -> list[int]:
-    """The chunks of which there is a receipt of the table, in order."""
-    receipts = manifest_dir.glob(f"{ANY_CHUNK}/{table}.receipt.json")
-    return sorted(chunk for each in receipts if (chunk := chunk_of_folder(each.parent.name)) is not None)
+def recorded_chunks(manifest_dir: Path, table: Table, repo_id: str) -> list[int]:
+    """The chunks of which there is a receipt of the table in just this repo, in order."""
+    paths = manifest_dir.glob(f"{ANY_CHUNK}/{table}.receipt.json")
+    chunks = sorted(chunk for path in paths if (chunk := chunk_of_folder(path.parent.name)) is not None)
+    receipts = {chunk: read_receipt(manifest_dir, chunk, table) for chunk in chunks}
+    return [chunk for chunk, receipt in receipts.items() if receipt and receipt.repo == repo_id]
 
 
 def remove_receipt(manifest_dir: Path, chunk: int, table: Table) -> None:
