@@ -35,14 +35,15 @@ def publish(session: Session, plan: Plan, scale: Scale) -> None:
 
     publication = _Publication(session, manifest.table, plan.repo_id, scale, plan.folders, plan.records)
     publication.run(with_chunk, f"Record chunk {manifest.chunk} of {manifest.table}", pending=manifest.chunk)
-    write_columns(session.settings.manifest_dir, manifest.table, plan.records.columns or columns)
+    theirs = publication.known.columns if publication.known else None
+    write_columns(session.settings.manifest_dir, manifest.table, theirs or columns)
 
 
 def publish_card(session: Session, table: Table, scale: Scale) -> None:
     """Try again a card that did not arrive, with whatever else the repo should record."""
     overview = session.hub.overview(session.repos[table])
     if overview.revision is not None:
-        publication = _Publication(session, table, session.repos[table], scale, overview.key_folders, Records())
+        publication = _Publication(session, table, session.repos[table], scale, overview.key_folders)
         publication.run(lambda records: records, f"Update the card of {table}")
 
 
@@ -69,7 +70,7 @@ class _Publication:
         repo_id: str,
         scale: Scale,
         folders: Iterable[str],
-        known: Records,
+        known: Records | None = None,
     ) -> None:
         self.session, self.table, self.repo_id, self.scale = session, table, repo_id, scale
         self.folders, self.known = set(folders), known
@@ -94,7 +95,8 @@ class _Publication:
                 if self.refused_on.count(revision) < _CONFLICTS_WITHOUT_COMMIT:
                     raise
                 self.card_trouble = f"the Hub refuses every commit to {self.repo_id} that names its parent"
-                hub.commit(self.repo_id, None, message, files)  # nobody else writes these files
+                if files:
+                    hub.commit(self.repo_id, None, message, files)  # nobody else writes these files
 
         self.session.retry(try_once)
         if self.card_trouble:

@@ -24,7 +24,7 @@ from wikidata.hub.files import Snapshot, lacking
 from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
 from wikidata.publish import publish, publish_card
 from wikidata.records.lock import hold
-from wikidata.records.manifest import write_manifest
+from wikidata.records.manifest import find_manifest, write_manifest
 from wikidata.records.not_before import check_not_before, forget_refusal, record_refusal
 from wikidata.records.notices import card_subject, due
 from wikidata.records.receipt import Receipt, is_recorded, is_vouched_for, remove_receipt, write_receipt
@@ -107,7 +107,7 @@ def push_waiting_cards(session: Session, state: pl.DataFrame) -> None:
 
 
 def _is_confirmed_in_all(session: Session, chunk: int) -> bool:
-    """Whether every table of a chunk has a receipt; repos that this push is not about are asked again."""
+    """Whether every table of a chunk has a receipt; the repos that this push is not about must still have its files."""
     settings = session.settings
     repos = target_repos(settings.hf_user) | session.repos
 
@@ -116,10 +116,19 @@ def _is_confirmed_in_all(session: Session, chunk: int) -> bool:
 
     if not all(map(has_receipt, repos)):
         return False
-    others = [table for table in repos if table not in session.repos]
-    for table in others:
-        sync(session, table, repos[table], session.hub.head(repos[table]))
-    return all(map(has_receipt, others))
+    return all(_is_there(session, chunk, table, repos[table]) for table in repos if table not in session.repos)
+
+
+def _is_there(session: Session, chunk: int, table: Table, repo_id: str) -> bool:
+    """Whether a repo has every file of a chunk's manifest, which is brought up to date before."""
+    revision = session.hub.head(repo_id)
+    sync(session, table, repo_id, revision)
+    folder = session.settings.manifest_dir
+    manifest = find_manifest(folder, chunk, table)
+    if manifest is None or not is_recorded(folder, chunk, table, repo_id):
+        return False
+    snapshot = session.hub.look_up(repo_id, revision, manifest.files["path"].to_list())
+    return lacking(manifest, snapshot.files).height == 0
 
 
 def _push_table(session: Session, whole: Chunk, table: Table) -> Receipt:

@@ -6,6 +6,7 @@ from wikidata.errors import Exit, UsageError
 from wikidata.names import parse_data_file, remote_manifest
 from wikidata.plan import paths_of, pushable_chunk
 from wikidata.records.lock import hold
+from wikidata.records.manifest import find_manifest
 from wikidata.records.receipt import remove_receipt
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
@@ -64,7 +65,8 @@ def _sweep(session: Session, partitions: Partitions, found: list[str]) -> None:
     found += [path for path in orphans if path not in found]
     if not orphans or not settings.yes:
         return
-    manifest = sync(session, table, repo_id, revision, there=there, pending=chunk).manifests.get(chunk)
+    records = sync(session, table, repo_id, revision, there=there, pending=chunk)
+    manifest = records.manifests.get(chunk) or find_manifest(settings.manifest_dir, chunk, table)
     if manifest and set(orphans) & set(manifest.files["path"]):
         remove_receipt(settings.manifest_dir, chunk, table)
         if remote_manifest(chunk) in there:

@@ -1,7 +1,8 @@
 """`wikidata verify`: compare the repos with their manifests, from any machine; or a downloaded copy with its own."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,7 @@ from wikidata.config import Deep, Selection, Settings, Table
 from wikidata.dataset.survey import content_of
 from wikidata.errors import Exit, ManifestError, UsageError, worst
 from wikidata.hub.files import RemoteFile, lacking
-from wikidata.names import RECORDS_FOLDER, chunk_of_remote_manifest, parse_data_file
+from wikidata.names import RECORDS_FOLDER, chunk_of_remote_manifest, is_key_folder, parse_data_file, remote_manifest
 from wikidata.records.manifest import Manifest, parse_manifest
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
@@ -22,6 +23,15 @@ Problems = dict[int, list[str]]
 """What is wrong with each chunk; an empty list if it is all there."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a repo records, and what is wrong with each chunk and with what is of no chunk."""
+
+    manifests: Mapping[int, Manifest]
+    problems: Problems
+    others: Sequence[str]
+
+
 def run(settings: Settings, chosen: Selection) -> Exit:
     """Print a line for each table of each chunk; changes nothing."""
     if settings.folder:
@@ -30,23 +40,27 @@ def run(settings: Settings, chosen: Selection) -> Exit:
         found = session.for_each_table(lambda table: _verify_table(session, table, chosen.chunk))
         session.listener.finish()
         codes = [
-            _print(chunk, table, session.repos[table], manifests.get(chunk), problems[chunk])
-            for chunk in sorted({chunk for _, problems in found.values() for chunk in problems})
-            for table, (manifests, problems) in found.items()
-            if chunk in problems
+            _print(f"chunk {chunk} {table}", session.repos[table], each.manifests.get(chunk), each.problems[chunk])
+            for chunk in sorted({chunk for each in found.values() for chunk in each.problems})
+            for table, each in found.items()
+            if chunk in each.problems
         ]
+        for table, each in found.items():
+            if each.others:
+                print(f"{table}: {session.repos[table]}: {'; '.join(each.others)}")
+                codes.append(Exit.FAILED)
     if not codes:
         print("nothing is published yet, and nothing is recorded here")
     return worst(codes)
 
 
-def _print(chunk: int, table: Table, where: str, manifest: Manifest | None, problems: Sequence[str]) -> Exit:
+def _print(what: str, where: object, manifest: Manifest | None, problems: Sequence[str]) -> Exit:
     files = manifest.files.height if manifest else 0
-    print(f"chunk {chunk} {table}: {files} files in {where}: {'; '.join(problems) or 'all there'}")
+    print(f"{what}: {files} files in {where}: {'; '.join(problems) or 'all there'}")
     return Exit.FAILED if problems else Exit.OK
 
 
-def _verify_table(session: Session, table: Table, only: int | None) -> tuple[Mapping[int, Manifest], Problems]:
+def _verify_table(session: Session, table: Table, only: int | None) -> _Found:
     repo_id = session.repos[table]
     revision = session.hub.head(repo_id)
     there: Mapping[str, RemoteFile] = {}
@@ -56,19 +70,21 @@ def _verify_table(session: Session, table: Table, only: int | None) -> tuple[Map
     problems = compare(table, records, there, only)
     deep = session.settings.deep
     if deep is not Deep.NONE and revision is not None:
-        chosen = [(chunk, row) for chunk in problems for row in _there(records, chunk, there)]
+        chosen = [(chunk, row) for chunk in problems for row in _arrived(records.manifests.get(chunk), there)]
         if deep is Deep.SAMPLE and len(chosen) > SAMPLE_FILES:
             chosen = random.sample(chosen, SAMPLE_FILES)
         for chunk, (path, sha256, rows) in chosen:
             if damage := _download(session, repo_id, revision, path, sha256, rows):
                 problems[chunk].append(damage)
-    return records.manifests, problems
+    others = [f"{path} {damage}" for path, damage in records.damaged.items() if chunk_of_remote_manifest(path) is None]
+    return _Found(records.manifests, problems, [*others, *_of_no_chunk(there)] if only is None else [])
 
 
 def compare(table: Table, records: Records, there: Mapping[str, RemoteFile], only: int | None) -> Problems:
     """What is wrong with every chunk of a repo that has the files `there`, or with one of them."""
     files = _by_chunk(there)
-    chunks = {*records.manifests, *records.damaged, *files} if only is None else {only}
+    damaged = {chunk for path in records.damaged if (chunk := chunk_of_remote_manifest(path)) is not None}
+    chunks = {*records.manifests, *records.withdrawn, *damaged, *files} if only is None else {only}
     return {chunk: _problems(table, chunk, records, there, files.get(chunk, [])) for chunk in sorted(chunks)}
 
 
@@ -76,8 +92,10 @@ def _problems(
     table: Table, chunk: int, records: Records, there: Mapping[str, RemoteFile], files: Sequence[str]
 ) -> list[str]:
     push, prune = (f"make {word} CHUNK={chunk} TABLE={table}" for word in ("push", "prune"))
-    manifest = records.manifests.get(chunk)
-    problems = [f"{records.damaged[chunk]}: {push}"] if chunk in records.damaged else []
+    manifest, path = records.manifests.get(chunk), remote_manifest(chunk)
+    problems = [f"{path} {records.damaged[path]}"] if path in records.damaged else []
+    if manifest is not None and path not in records.listing:
+        problems = ["no manifest but the one here: any push from here publishes it"]
     if manifest is None:
         unrecorded = f"{len(files)} files, such as {files[0]}, and no manifest" if files else "no manifest"
         return problems or [f"{unrecorded}: {push}"]
@@ -108,11 +126,19 @@ def _by_chunk(paths: Iterable[str]) -> dict[int, list[str]]:
     return files
 
 
-def _there(records: Records, chunk: int, there: Mapping[str, RemoteFile]) -> list[tuple[str, str, int]]:
-    """The rows of a chunk's manifest whose files are there."""
-    manifest = records.manifests.get(chunk)
-    rows = manifest.files.select("path", "sha256", "rows").rows() if manifest else []
-    return [row for row in rows if row[0] in there]
+def _of_no_chunk(paths: Iterable[str]) -> list[str]:
+    """What is to be said of Parquet files that lie where readers look for those of a key, and are of no chunk."""
+    others = [path for path in sorted(paths) if is_key_folder(path.rpartition("/")[0]) and path.endswith(".parquet")]
+    others = [path for path in others if parse_data_file(path) is None]
+    return [f"{len(others)} files are of no chunk, such as {others[0]}: delete them there"] if others else []
+
+
+def _arrived(manifest: Manifest | None, there: Mapping[str, RemoteFile]) -> list[tuple[str, str, int]]:
+    """The rows of a manifest whose files are there as far as a listing tells."""
+    if manifest is None:
+        return []
+    lacked = set(lacking(manifest, there)["path"])
+    return [row for row in manifest.files.select("path", "sha256", "rows").rows() if row[0] not in lacked]
 
 
 def _download(session: Session, repo_id: str, revision: str, path: str, sha256: str, rows: int) -> str | None:
@@ -134,46 +160,51 @@ def _difference(local: Path, path: str, sha256: str, rows: int) -> str | None:
 
 def _verify_folder(folder: Path, chosen: Selection) -> Exit:
     """Compare a downloaded copy of a repo with the manifests in it."""
-    manifests = _manifests_in(folder)
-    if not manifests:
+    manifests, damaged = _manifests_in(folder)
+    if not manifests and not damaged:
         raise UsageError(f"FOLDER={folder}: there is no {RECORDS_FOLDER}/chunk_….csv in it: is it a copy of a repo?")
-    files = _by_chunk(str(each.relative_to(folder)) for each in folder.glob("*=*/*.parquet"))
+    paths = [each.relative_to(folder).as_posix() for each in folder.glob("*=*/*.parquet")]
+    files = _by_chunk(paths)
     codes = []
-    for chunk in sorted({*manifests, *files} if chosen.chunk is None else {chosen.chunk}):
-        manifest, problems = manifests.get(chunk), []
-        produced = set(manifest.files["path"]) if manifest else set()
-        for path, sha256, rows in manifest.files.select("path", "sha256", "rows").rows() if manifest else []:
-            is_there = (folder / path).is_file()
-            problems.append(_difference(folder / path, path, sha256, rows) if is_there else f"{path} is missing")
-        orphans = [path for path in files.get(chunk, []) if path not in produced]
-        problems += [f"{path} is in no manifest" for path in orphans]
-        said = [problem for problem in problems if problem]
-        more = [f"and {len(said) - 3} more"] if len(said) > 4 else []
-        codes.append(_print_folder(chunk, folder, manifest, said[: 3 if more else 4] + more))
+    for chunk in sorted({*manifests, *damaged, *files}) if chosen.chunk is None else [chosen.chunk]:
+        if chunk in manifests:
+            problems = _problems_in(folder, manifests[chunk], files.get(chunk, []))
+        else:
+            problems = [damaged.get(chunk, f"{len(files.get(chunk, []))} files, and no manifest")]
+        codes.append(_print(f"chunk {chunk}", folder, manifests.get(chunk), problems))
+    if chosen.chunk is None and (others := _of_no_chunk(paths)):
+        print(f"{folder}: {'; '.join(others)}")
+        codes.append(Exit.FAILED)
     return worst(codes)
 
 
-def _print_folder(chunk: int, folder: Path, manifest: Manifest | None, problems: Sequence[str]) -> Exit:
-    files = manifest.files.height if manifest else 0
-    print(f"chunk {chunk}: {files} files in {folder}: {'; '.join(problems) or 'all there'}")
-    return Exit.FAILED if problems else Exit.OK
+def _problems_in(folder: Path, manifest: Manifest, files: Collection[str]) -> list[str]:
+    """What is wrong with the files of a chunk in a copy; three are named if there are many."""
+    problems = []
+    for path, sha256, rows in manifest.files.select("path", "sha256", "rows").rows():
+        is_there = (folder / path).is_file()
+        problems.append(_difference(folder / path, path, sha256, rows) if is_there else f"{path} is missing")
+    produced = set(manifest.files["path"])
+    problems += [f"{path} is in no manifest" for path in files if path not in produced]
+    said = [problem for problem in problems if problem]
+    return said if len(said) <= 4 else [*said[:3], f"and {len(said) - 3} more"]
 
 
-def _manifests_in(folder: Path) -> dict[int, Manifest]:
-    manifests = {}
+def _manifests_in(folder: Path) -> tuple[dict[int, Manifest], dict[int, str]]:
+    """The manifests of a copy, and what is wrong with those that are damaged."""
+    manifests, damaged = {}, {}
     for file in sorted((folder / RECORDS_FOLDER).glob("chunk_*.csv")):
-        chunk = chunk_of_remote_manifest(f"{RECORDS_FOLDER}/{file.name}")
+        path = f"{RECORDS_FOLDER}/{file.name}"
+        chunk = chunk_of_remote_manifest(path)
         if chunk is not None:
-            manifests[chunk] = _parse(file, chunk, folder)
-    return manifests
+            try:
+                manifests[chunk] = _parse(file.read_bytes(), chunk, folder)
+            except (ManifestError, OSError) as error:
+                damaged[chunk] = f"{path} is damaged ({error}): download it again"
+    return manifests, damaged
 
 
-def _parse(file: Path, chunk: int, folder: Path) -> Manifest:
+def _parse(content: bytes, chunk: int, folder: Path) -> Manifest:
     """A manifest of whichever table it is of: its paths tell the partition column. Raises ManifestError."""
-    reasons = []
-    for table in {table.partition_column: table for table in Table}.values():
-        try:
-            return parse_manifest(file.read_bytes(), chunk, table, folder)
-        except ManifestError as error:
-            reasons.append(str(error))
-    raise ManifestError(f"{file} is damaged: {reasons[0]}: download it again")
+    named = (table for table in Table if f"\n{table.partition_column}=".encode() in content)
+    return parse_manifest(content, chunk, next(named, Table.LABELS), folder)
