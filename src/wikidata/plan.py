@@ -156,13 +156,13 @@ def _known(
     bundles: list[packing.Bundle], before: Sequence[Manifest | None], there: Mapping[str, RemoteFile]
 ) -> dict[str, packing.Packed]:
     """The packed files that need not be made again: a manifest and the Hub have them, made from just these sources."""
-    sources = {bundle.path: bundle.sources_sha256 for bundle in bundles}
+    wanted = {bundle.path: (bundle.sources_sha256, bundle.rows) for bundle in bundles}
     packed = [manifest.files for manifest in before if manifest and "sources_sha256" in manifest.files.columns]
     rows = [packing.Packed(*row) for files in packed for row in files.iter_rows()]
     return {
         row.path: row
         for row in rows
-        if sources.get(row.path) == row.sources_sha256
+        if wanted.get(row.path) == (row.sources_sha256, row.rows)
         and (remote := there.get(row.path)) is not None
         and (remote.size_bytes, remote.sha256) == (row.size_bytes, row.sha256)
     }

@@ -50,7 +50,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
                 print(f"{table}: {session.repos[table]}: {'; '.join(each.others)}")
                 codes.append(Exit.FAILED)
     if not codes:
-        print("nothing is published yet, and nothing is recorded here")
+        print(f"nothing is published by {settings.hf_user}, or may be read with this token")
     return worst(codes)
 
 
