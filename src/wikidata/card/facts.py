@@ -21,17 +21,22 @@ def card_facts(
     scale: Scale,
     folders: Iterable[str],
 ) -> CardFacts:
-    """The facts of a card: rows and bytes are those of `manifests`, keys those of the repo's `folders`."""
+    """The facts of a card: rows and bytes are those of `manifests`, keys those of the repo's `folders`.
+
+    The `scale` may lack chunks that another box has pushed; nobody knows of how many parts those are.
+    """
     known = _facts_of_keys(manifests)
+    chunks = {manifest.chunk for manifest in manifests}
+    are_ours = chunks <= scale.parts_of_chunk.keys()
     keys = {key for folder in folders if (key := key_of(table, folder)) is not None}
     return CardFacts(
         table=table,
         repo_id=repo_id,
         keys={key: known[key] for key in sorted(keys)},
         columns=tuple((field.name, _word(str(field.type))) for field in schema) if schema else (),
-        chunks=len(manifests),
-        all_chunks=scale.chunks,
-        parts=sum(scale.parts_of_chunk.get(manifest.chunk, 0) for manifest in manifests),
+        chunks=len(chunks),
+        all_chunks=len(chunks | scale.parts_of_chunk.keys()),
+        parts=sum(scale.parts_of_chunk[chunk] for chunk in chunks) if are_ours else None,
         all_parts=scale.parts,
     )
 

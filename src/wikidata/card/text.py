@@ -47,8 +47,8 @@ class KeyFacts:
 class CardFacts:
     """What a card is made from.
 
-    `keys` are those on the Hub, sorted, with what the manifests of this box tell of them; `columns` the columns of the
-    table with their types; `chunks` and `parts` how many of the dataset's `all_chunks` and `all_parts` are published.
+    `keys` are those on the Hub, sorted, with what the manifests tell of them; `columns` the columns of the table with
+    their types; `chunks` and `parts` how many of the dataset's `all_chunks` and `all_parts` are published, if known.
     """
 
     table: Table
@@ -57,7 +57,7 @@ class CardFacts:
     columns: tuple[tuple[str, str], ...]
     chunks: int
     all_chunks: int
-    parts: int
+    parts: int | None
     all_parts: int
 
 
@@ -129,8 +129,7 @@ def _body(facts: CardFacts) -> str:
         rows_of_keys="".join(_row(name, key) for name, key in facts.keys.items()),
         chunks=f"{facts.chunks:,}",
         all_chunks=f"{facts.all_chunks:,}",
-        parts=f"{facts.parts:,}",
-        all_parts=f"{facts.all_parts:,}",
+        parts="" if facts.parts is None else f", {facts.parts:,} of {facts.all_parts:,} parts",
         source=SOURCE,
     )
 
