@@ -62,9 +62,9 @@ class Account:
         """The Hub's own library, as this user."""
         return HfApi(endpoint=self.hub.endpoint, token=self.token)
 
-    def new_box(self, name: str, chunks: Mapping[int, int], **settings: str) -> InstantBox:
-        """A box with these chunks, of two keys and two rows each."""
-        self.stock.copy_sample(self.root / name, chunks=dict(chunks), keys=2, rows=2, process_files=False)
+    def new_box(self, name: str, chunks: Mapping[int, int], *, keys: int = 2, **settings: str) -> InstantBox:
+        """A box with these chunks, which have two rows of each key."""
+        self.stock.copy_sample(self.root / name, chunks=dict(chunks), keys=keys, rows=2, process_files=False)
         return self.empty_box(name, **settings)
 
     def empty_box(self, name: str, **settings: str) -> InstantBox:
