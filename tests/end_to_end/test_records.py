@@ -275,3 +275,8 @@ def test_damaged_columns_are_named_and_rewritten_from_the_copy(account: Account,
     assert f"labels: warning: {account.repo()}: {COLUMNS} is damaged: any push rewrites it\n" in push(box, 30).stderr
     assert account.read(COLUMNS) == content
     assert box.wikidata(*VERIFY).returncode == 0
+
+
+def test_a_chunk_that_lost_files_in_a_repo_from_before_is_pushed_without_a_warning(old_box: InstantBox) -> None:
+    assert push(old_box, 4).stderr == ""
+    assert old_box.wikidata(*VERIFY).returncode == 0

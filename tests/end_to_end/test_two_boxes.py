@@ -83,6 +83,18 @@ def test_a_chunk_that_the_other_box_has_pushed_is_only_recorded_here(account: Ac
     assert other.steps(3) == {4}
 
 
+def test_what_the_other_box_has_added_to_a_chunk_is_not_taken_for_an_edit(account: Account) -> None:
+    here, other = account.new_box("here", {3: 1}), account.new_box("other", {3: 1})
+    for sidecar in (here.root / "audit" / "labels").iterdir():
+        sidecar.unlink()
+    (here.root / "results" / "labels" / "language=mul" / "chunk_3-00000-of-00001.parquet").unlink()
+    push(here, 3)
+    push(other, 3)
+    synced = here.wikidata("sync", "--table", "labels")
+    assert (synced.returncode, "; 1 manifests fetched\n" in synced.stdout) == (0, True)
+    assert here.wikidata("verify", "--table", "labels").returncode == 0
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Mortal]]:
     """For each box a process that forks its pushes."""
