@@ -10,6 +10,7 @@ import pytest
 from localhub.auth import Identity
 from localhub.testing import RunningHub
 from tests.helpers.instant import Account, InstantBox, push
+from tests.helpers.stock import Stock
 from wikidata.commands import verify
 from wikidata.config import Table
 from wikidata.errors import Exit
@@ -147,8 +148,8 @@ def test_deep_does_not_read_what_a_listing_shows_to_be_different(account: Accoun
     assert (code, line.count(EN_FILE)) == (Exit.FAILED, 1)
 
 
-def test_deep_finds_content_that_rotted_on_the_hub(tmp_path: Path, hub: RunningHub) -> None:
-    account = Account(hub, "permutans", hub.token, tmp_path)
+def test_deep_finds_content_that_rotted_on_the_hub(tmp_path: Path, hub: RunningHub, stock: Stock) -> None:
+    account = Account(hub, "permutans", hub.token, tmp_path, stock)
     push(account.new_box("box", {3: 1}), 3)
     sha256 = hub.files(account.repo())[EN_FILE].sha256
     stored = tmp_path / "hub" / "content" / sha256[:2] / sha256[2:]

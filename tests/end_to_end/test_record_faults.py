@@ -1,7 +1,7 @@
 """Faults at the commit of manifest and card: what is not there is not believed, and the next push completes it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 
 import polars as pl
@@ -9,7 +9,7 @@ import pytest
 
 from localhub.faults import Fault
 from tests.helpers.box import Box
-from tests.helpers.dying import Mortal, mortal
+from tests.helpers.forking import Done, Forks
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from wikidata.config import Table
 from wikidata.hub.client import Hub
@@ -27,11 +27,9 @@ def box(account: Account) -> InstantBox:
     return account.new_box("box", {3: 1, 30: 1}, STALL_MINUTES="0.005")
 
 
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
-    """A process whose forks push and die."""
-    with mortal(tmp_path_factory.mktemp("mortal")) as running:
-        yield running
+def fork(forks: Forks, box: Box, *words: str, die_at: int | None = None) -> Done:
+    """Run a command that may die before an effect."""
+    return forks.run(box.environment, words, instant=True, mortal=True, die_at=die_at)
 
 
 def is_believed(account: Account, box: Box, chunk: int = 3, table: Table = LABELS) -> bool:
@@ -74,25 +72,25 @@ def test_a_record_that_is_refused_leaves_nothing_believed_and_the_next_push_comp
     refused = box.wikidata(*PUSH_3)
     assert (refused.returncode, "No records here." in refused.stderr) == (1, True)
     assert not is_believed(account, box)
-    assert account.titles() == ["Add files", "initial commit"]
+    assert account.titles() == ["Add chunk 3 of labels", "initial commit"]
     account.hub.clear_faults()
     assert "0 of them uploaded now" in push(box, 3).stdout
     assert records(account) == 1
     assert is_believed(account, box)
 
 
-def test_death_before_and_after_the_record_is_completed_by_the_next_push(account: Account, process: Mortal) -> None:
-    whole = process.run(account.new_box("labels", {3: 1}).environment, *PUSH_3)
+def test_death_before_and_after_the_record_is_completed_by_the_next_push(account: Account, forks: Forks) -> None:
+    whole = fork(forks, account.new_box("labels", {3: 1}), *PUSH_3)
     commits = [number for number, effect in enumerate(whole.effects) if "/commit/" in effect]
     assert len(commits) == 2  # of data, and of the record
     for table, number, is_there in ((Table.ALIASES, commits[1], 0), (Table.CLAIMS, commits[1] + 2, 1)):  # head and body
         box, words = account.new_box(table, {3: 1}), ("push", "--chunk", "3", "--table", table.value)
-        assert process.run(box.environment, *words, die_at=number).code == -9
+        assert fork(forks, box, *words, die_at=number).returncode == -9
         record = f"Record chunk 3 of {table}"
         assert account.titles(table).count(record) == is_there
         assert (MANIFEST in account.hub.files(account.repo(table))) == is_there
         assert not is_believed(account, box, table=table)
-        assert process.run(box.environment, *words).code == 0
+        assert fork(forks, box, *words).returncode == 0
         assert account.titles(table).count(record) == 1
         assert is_believed(account, box, table=table)
 
@@ -242,15 +240,15 @@ def test_a_chunk_with_one_more_key_is_recorded_although_somebody_commits_in_betw
     assert account.read(MANIFEST) == manifest_path(box.root / "manifests", 3, LABELS).read_bytes()
 
 
-def test_a_receipt_is_withdrawn_before_its_files_are_delivered_again(account: Account, process: Mortal) -> None:
+def test_a_receipt_is_withdrawn_before_its_files_are_delivered_again(account: Account, forks: Forks) -> None:
     box = account.new_box("box", {3: 1})
     for table in ("labels", "descriptions", "aliases", "links"):
         assert box.wikidata("push", "--chunk", "3", "--table", table).returncode == 0
     account.hub.delete_file(account.repo(), EN_FILE)
     account.hub.delete_file(account.repo(Table.LINKS), LINKS_FILE)
-    whole = process.run(box.environment, "push", "--chunk", "3", "--table", "links")
-    (number,) = [number for number, effect in enumerate(whole.effects) if effect.startswith("dying.upload")]
-    assert process.run(box.environment, *PUSH_3, die_at=number).effects[-1] == f"dying.upload {account.repo()}"
+    whole = fork(forks, box, "push", "--chunk", "3", "--table", "links")
+    (number,) = [number for number, effect in enumerate(whole.effects) if effect.startswith("tests.upload")]
+    assert fork(forks, box, *PUSH_3, die_at=number).effects[-1] == f"tests.upload {account.repo()}"
     assert not is_believed(account, box)
     done = box.wikidata("push", "--chunk", "3", "--table", "claims")
     assert (done.returncode, done.stderr) == (0, "")

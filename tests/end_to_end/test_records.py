@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.helpers.box import Box
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from wikidata.config import Table
 from wikidata.names import packed_path
@@ -30,11 +29,11 @@ def box(account: Account) -> InstantBox:
     return box
 
 
-def copy_of(box: Box, chunk: int) -> Path:
+def copy_of(box: InstantBox, chunk: int) -> Path:
     return manifest_path(box.root / "manifests", chunk, LABELS)
 
 
-def is_believed(account: Account, box: Box, chunk: int) -> bool:
+def is_believed(account: Account, box: InstantBox, chunk: int) -> bool:
     return is_recorded(box.root / "manifests", chunk, LABELS, account.repo())
 
 
@@ -42,7 +41,7 @@ def requests(account: Account) -> dict[str, int]:
     return {kind: number for kind, number in account.hub.counts().of(account.repo()).requests.items() if number}
 
 
-def resize(box: Box, chunk: int, label: str = "another") -> None:
+def resize(box: InstantBox, chunk: int, label: str = "another") -> None:
     """Let a chunk have other content than it was pushed with."""
     for path in box.files(LABELS, chunk):
         pl.read_parquet(path, hive_partitioning=False).with_columns(label=pl.lit(label)).write_parquet(path)
@@ -73,32 +72,32 @@ def test_the_manifest_of_a_median_table_of_500_keys_is_small() -> None:
     assert len(manifest.content) < 150_000
 
 
-def lose(box: Box) -> None:
+def lose(box: InstantBox) -> None:
     shutil.rmtree(box.root / "manifests")
 
 
-def empty(box: Box) -> None:
+def empty(box: InstantBox) -> None:
     shutil.rmtree(box.root / "manifests" / "chunk_3")
 
 
-def damage(box: Box) -> None:
+def damage(box: InstantBox) -> None:
     copy_of(box, 3).write_bytes(copy_of(box, 3).read_bytes()[:-20])
 
 
-def blank(box: Box) -> None:
+def blank(box: InstantBox) -> None:
     copy_of(box, 3).write_bytes(b"")
 
 
-def garble_receipt(box: Box) -> None:
+def garble_receipt(box: InstantBox) -> None:
     receipt_path(box.root / "manifests", 3, LABELS).write_text('{"repo": ')
 
 
-def rename_receipt(box: Box) -> None:
+def rename_receipt(box: InstantBox) -> None:
     path = receipt_path(box.root / "manifests", 3, LABELS)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"repo": "somebody/wikidata-labels"}))
 
 
-def age(box: Box, *, with_receipt: bool = True) -> None:
+def age(box: InstantBox, *, with_receipt: bool = True) -> None:
     """As if a backup had been played back, from before the chunk was pushed again."""
     before = {path: path.read_bytes() for path in copy_of(box, 3).parent.iterdir()}
     resize(box, 3)
@@ -109,7 +108,7 @@ def age(box: Box, *, with_receipt: bool = True) -> None:
         receipt_path(box.root / "manifests", 3, LABELS).unlink()
 
 
-def age_without_receipt(box: Box) -> None:
+def age_without_receipt(box: InstantBox) -> None:
     age(box, with_receipt=False)
 
 
@@ -118,7 +117,7 @@ RUINS = (lose, empty, damage, blank, age, age_without_receipt)
 
 @pytest.mark.parametrize("ruin", RUINS)
 def test_copies_that_are_lost_damaged_or_old_are_restored_by_a_push_of_anything(
-    account: Account, box: InstantBox, ruin: Callable[[Box], None]
+    account: Account, box: InstantBox, ruin: Callable[[InstantBox], None]
 ) -> None:
     ruin(box)
     done = push(box, 30)
@@ -130,7 +129,7 @@ def test_copies_that_are_lost_damaged_or_old_are_restored_by_a_push_of_anything(
 
 @pytest.mark.parametrize("ruin", [*RUINS, garble_receipt, rename_receipt])
 def test_sync_makes_the_copies_what_the_repo_has(
-    account: Account, box: InstantBox, ruin: Callable[[Box], None]
+    account: Account, box: InstantBox, ruin: Callable[[InstantBox], None]
 ) -> None:
     content, commits = account.read("manifests/chunk_3.csv"), len(account.titles())
     ruin(box)

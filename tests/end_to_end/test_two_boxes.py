@@ -1,14 +1,12 @@
 """Two boxes that share nothing but the repos: what either has pushed is there, counted, and known to the other."""
 
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import polars as pl
 import pytest
 
-from tests.helpers.dying import Mortal, mortal
+from tests.helpers.forking import Forks
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from wikidata.config import Table
 from wikidata.records.receipt import is_recorded
@@ -95,23 +93,16 @@ def test_what_the_other_box_has_added_to_a_chunk_is_not_taken_for_an_edit(accoun
     assert here.wikidata("verify", "--table", "labels").returncode == 0
 
 
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Mortal]]:
-    """For each box a process that forks its pushes."""
-    with ExitStack() as stack:
-        yield {name: stack.enter_context(mortal(tmp_path_factory.mktemp(name))) for name in CHUNKS}
-
-
 @pytest.mark.parametrize("number", ROUNDS)
-def test_two_boxes_push_five_chunks_each_at_once(account: Account, processes: dict[str, Mortal], number: int) -> None:
+def test_two_boxes_push_five_chunks_each_at_once(account: Account, forks: Forks, number: int) -> None:
     boxes = {
         name: account.new_box(name, dict.fromkeys(chunks, 1), ATTEMPTS="30", RETRY_SECONDS="0.02")
         for name, chunks in CHUNKS.items()
     }
     with ThreadPoolExecutor(len(boxes)) as pool:
-        jobs = {name: pool.submit(processes[name].run, box.environment, "push") for name, box in boxes.items()}
+        jobs = {name: pool.submit(forks.run, box.environment, ("push",), instant=True) for name, box in boxes.items()}
     for name, job in jobs.items():
-        assert job.result().code == 0, (number, name, job.result().output)
+        assert job.result().returncode == 0, (number, name, job.result().output)
     for table in Table:
         assert_all_is_there(account, table)
         for name, box in boxes.items():

@@ -1,4 +1,4 @@
-"""Boxes whose commands run inside the test, with a stand-in for the CLI: cheaper than a fork, and all can be patched."""
+"""Boxes whose commands run inside the test, with a stand-in for the CLI: cheap, and they can be patched."""
 
 import io
 import os
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 from huggingface_hub import HfApi, constants
@@ -16,7 +15,7 @@ from huggingface_hub.utils.tqdm import tqdm
 
 from localhub.testing import RunningHub
 from tests.helpers.box import Box
-from tests.helpers.forking import INSTANT
+from tests.helpers.forking import INSTANT, Done
 from tests.helpers.stock import Stock
 from wikidata.config import Table, target_repos
 from wikidata.main import main
@@ -28,7 +27,7 @@ LABELS = Table.LABELS
 class InstantBox(Box):
     """A box that starts no program."""
 
-    def wikidata(self, *words: str, **settings: str) -> "CompletedProcess[str]":
+    def wikidata(self, *words: str, **settings: str) -> Done:
         """Run the command behind `wikidata …` in this process."""
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         out, err = io.StringIO(), io.StringIO()
@@ -44,7 +43,7 @@ class InstantBox(Box):
                 code = main(words)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        return CompletedProcess(words, code, out.getvalue(), err.getvalue())
+        return Done(code, out.getvalue(), err.getvalue())
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Account:
         return [commit.title for commit in self.hub.commits(self.repo(table))]
 
 
-def push(box: Box, chunk: int, **settings: str) -> "CompletedProcess[str]":
+def push(box: InstantBox, chunk: int, **settings: str) -> Done:
     """Push labels of a chunk, which must succeed."""
     done = box.wikidata("push", "--chunk", str(chunk), "--table", "labels", **settings)
     assert done.returncode == 0, done.stderr
