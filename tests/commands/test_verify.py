@@ -248,7 +248,7 @@ def test_a_chunk_that_a_copy_does_not_have_is_not_all_there(account: Account, co
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda _: None])
-def test_what_is_no_copy_is_a_usage_error(account: Account, make: Callable[[Path], object]) -> None:
+def test_what_is_not_a_copy_is_a_usage_error(account: Account, make: Callable[[Path], object]) -> None:
     make(account.root / "other")
     done = account.empty_box("reader").wikidata("verify", FOLDER=str(account.root / "other"))
     assert done.returncode == Exit.USAGE

@@ -80,7 +80,7 @@ def test_the_readme_names_every_target_and_variable() -> None:
     readme, text = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
     for name in re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE):
         assert f"`{name}`" in readme, name
-    for target in ("push", "status", "verify", "prune", "demo", "hub", "test", "lint", "lock"):
+    for target in ("push", "status", "verify", "sync", "prune", "demo", "hub", "test", "lint", "lock"):
         assert f"make {target}" in readme, target
 
 

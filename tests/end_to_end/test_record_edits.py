@@ -28,8 +28,9 @@ EDITS: dict[str, Callable[[bytes], bytes]] = {
     "a digest": lambda content: edited(content, lambda files: files.with_columns(sha256=pl.lit("0" * 64))),
     "rows": lambda content: edited(content, lambda files: files.with_columns(rows=pl.lit(7))),
     "cut off": lambda content: content[:-70],
+    "cut off in its last digest": lambda content: content[:-20],
     "empty": lambda _: b"",
-    "no text": lambda _: bytes(range(256)),
+    "not text": lambda _: bytes(range(256)),
 }
 
 
@@ -65,6 +66,23 @@ def test_it_is_not_believed_and_left_alone_if_they_do_not(account: Account, box:
     assert account.read(MANIFEST) == content
     push(box, 3)
     assert box.wikidata("verify", "--table", "labels", DEEP="all").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["cut off", "cut off in its last digest", "empty", "not text"])
+def test_a_box_without_a_copy_names_what_is_damaged_and_does_not_count_it(
+    account: Account, box: InstantBox, name: str
+) -> None:
+    push(box, 3)
+    account.hub.replace_file(account.repo(), MANIFEST, EDITS[name](account.read(MANIFEST)))
+    (box.root / "manifests").rename(box.root / "lost")
+    damage = f"{account.repo()}: {MANIFEST} is damaged ("
+    remedy = "): make push CHUNK=3 TABLE=labels rewrites it\n"
+    said = push(box, 30).stderr
+    assert said.startswith(f"labels: warning: {damage}")
+    assert said.endswith(remedy)
+    assert "1 of 2 chunks are published so far, 1 of 2 parts: 4 rows" in account.read(CARD).decode()
+    push(box, 3)
+    assert box.wikidata("verify", "--table", "labels").returncode == 0
 
 
 @pytest.mark.parametrize("name", EDITS)

@@ -220,7 +220,7 @@ def test_a_manifest_that_is_gone_from_the_hub_is_published_again_with_anything(
     assert box.wikidata(*VERIFY).returncode == 0
 
 
-def test_receipts_in_the_repos_of_another_user_are_none_of_this_ones(box: InstantBox) -> None:
+def test_receipts_of_another_users_repos_are_left_alone(box: InstantBox) -> None:
     before = receipt_path(box.root / "manifests", 3, LABELS).read_bytes()
     assert "0 chunks are recorded" in box.wikidata(*SYNC, HF_USER="somebody").stdout
     assert receipt_path(box.root / "manifests", 3, LABELS).read_bytes() == before

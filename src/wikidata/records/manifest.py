@@ -137,7 +137,8 @@ def parse_manifest(content: bytes, chunk: int, table: Table, folder: Path) -> Ma
     others = files.filter(~pl.col("path").str.contains(data_files_of(table, chunk)))
     if others.height:
         raise ManifestError(f"{others['path'][0]!a} is not a file of chunk {chunk}")
-    if not files["sha256"].str.contains(r"^[0-9a-f]{64}$").all() or (files["rows"] < 0).any():
+    digests = files.select(pl.col("^.*sha256$").str.contains(r"^[0-9a-f]{64}$").all())
+    if not all(digests.row(0)) or (files["rows"] < 0).any():
         raise ManifestError("a digest or a number of rows is not one")
     return Manifest(chunk, table, folder, files, written=content)
 
