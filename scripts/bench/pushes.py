@@ -14,6 +14,7 @@ from scripts.bench.data import CHUNK, Size, hub_with_files, write_chunk
 from scripts.bench.measure import Measured, Side
 from scripts.bench.workspace import SideError, Workspace, environment_of, run
 from wikidata.config import HF_USER, ROOT, Layout, Table, target_repos
+from wikidata.names import parse_data_file
 
 NO_LATENCY = Latency()
 
@@ -111,8 +112,8 @@ def _timed(hub: RunningHub, pusher: Pusher, task: Task, size: Size) -> Measured:
         newest = hub.commits(repo)[: counts.of(repo).commits]
         cards += sum(commit.title.startswith("Record") for commit in newest)
         # What is not done is soon done.
-        split = (path.rpartition("/") for path in hub.files(repo))
-        keys = {folder for folder, _, name in split if name.startswith((f"chunk_{CHUNK}-", f"chunk_{CHUNK}."))}
+        files = map(parse_data_file, hub.files(repo))
+        keys = {file.folder for file in files if file and file.chunk == CHUNK}
         if len(keys) != size.keys:
             raise SideError(f"{repo} has {len(keys)} keys of chunk {CHUNK}, not {size.keys}")
     facts = {"requests": counts.total, "commits": counts.commits, "data_commits": counts.commits - cards}
