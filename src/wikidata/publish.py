@@ -12,7 +12,7 @@ from wikidata.card.text import CardError, CardFacts, make_card
 from wikidata.config import Table
 from wikidata.dataset.footers import difference
 from wikidata.dataset.layout import Scale
-from wikidata.errors import CardRefusedError, ConflictError, HubRefusedError, ManifestError
+from wikidata.errors import CardRefusedError, ConflictError, HubRefusedError, LayoutError, ManifestError
 from wikidata.plan import Plan
 from wikidata.records.columns import columns_of, write_columns
 from wikidata.records.notices import DAY_SECONDS, card_subject, forget
@@ -31,6 +31,10 @@ def publish(session: Session, plan: Plan, scale: Scale) -> None:
     def with_chunk(records: Records) -> Records:
         if records.columns and (unlike := difference(plan.schema, records.columns.schema)):
             raise ManifestError(f"{manifest.table}: chunk {manifest.chunk} {unlike} {records.columns.source}")
+        layout = records.layout_beside(manifest.chunk)
+        if layout not in (None, plan.layout):
+            prune = f"make prune CHUNK={manifest.chunk} TABLE={manifest.table} LAYOUT={layout} YES=1"
+            raise LayoutError(f"{plan.repo_id} has the layout {layout} by now: {prune}, then push again")
         return records.with_manifest(manifest, columns)
 
     publication = _Publication(session, manifest.table, plan.repo_id, scale, plan.folders, plan.records)

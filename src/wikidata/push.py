@@ -2,15 +2,17 @@
 
     plan      what must be on the Hub (the manifest), and what of it the Hub lacks
     deliver   exactly that, staged and uploaded by the CLI, until the Hub lacks nothing
-    confirm   the local files are still the same, and nothing is there twice: a receipt, and the dataset card;
-              all five receipts: the chunk's source files go to PUSH
+    confirm   the local files are still the same, and nothing is there twice
+    record    the manifest and the dataset card, in one commit; then a receipt here;
+              all five tables confirmed: the chunk's source files go to PUSH
 
 Each table goes its own way, in a thread of its own. Success is something looked up on the Hub, never an exit code, so
 a rerun uploads only what is missing, and a crash at any point costs time and no data.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,20 +20,21 @@ import polars as pl
 
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.layout import check_upload, scale_of
-from wikidata.dataset.survey import changed_files
-from wikidata.errors import Kind, NotArrivedError, PushError, upload_error
+from wikidata.dataset.survey import Partitions, changed_files
+from wikidata.errors import Kind, LayoutError, ManifestError, NotArrivedError, PushError, upload_error
 from wikidata.hub.files import Snapshot, lacking
+from wikidata.names import remote_manifest
 from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
 from wikidata.publish import publish, publish_card
 from wikidata.records.lock import hold
-from wikidata.records.manifest import find_manifest, write_manifest
+from wikidata.records.manifest import write_manifest
 from wikidata.records.not_before import check_not_before, forget_refusal, record_refusal
 from wikidata.records.notices import card_subject, due
 from wikidata.records.receipt import Receipt, is_recorded, is_vouched_for, remove_receipt, write_receipt
 from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import due_chunks, get_all_state, raise_to_push, require_pushable
-from wikidata.sync import receipt_of, sync
+from wikidata.sync import receipt_of
 from wikidata.upload import run as upload
 from wikidata.upload import staging
 from wikidata.upload.diagnosis import is_unexplained
@@ -74,19 +77,19 @@ def push(session: Session, state: pl.DataFrame, chunk: int, *, if_due: bool = Fa
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
         find_program(settings.uploader)
-        try:
+        with _recording_refusals(settings.manifest_dir):
             session.check_rights()
-            receipts = session.for_each_table(lambda table: _push_table(session, whole, table))
-        except PushError as error:
-            record_refusal(settings.manifest_dir, error)
-            raise
-        forget_refusal(settings.manifest_dir)
-        if _is_confirmed_in_all(session, chunk):
+            pushed = session.for_each_table(lambda table: _push_table(session, whole, table))
+            forget_refusal(settings.manifest_dir)
+            is_complete = _is_confirmed_in_all(session, whole)
+        for table, (_, partitions) in pushed.items():
+            _check_unchanged(table, partitions)
+        if is_complete:
             raise_to_push(settings.state_dir, chunk)
             session.listener.pushed(chunk)
         staging.clear_all(settings.staging_dir)
         upload.remove_old_logs(settings)
-        return receipts
+        return {table: receipt for table, (receipt, _) in pushed.items()}
 
 
 def preview(session: Session, state: pl.DataFrame, chunk: int) -> dict[Table, Plan]:
@@ -99,53 +102,62 @@ def preview(session: Session, state: pl.DataFrame, chunk: int) -> dict[Table, Pl
 def push_waiting_cards(session: Session, state: pl.DataFrame) -> None:
     """Try again the dataset cards that did not arrive, if that was a day ago."""
     settings = session.settings
+    tables = [table for table in session.repos if due(settings.manifest_dir, [card_subject(table)])]
     with hold(settings.manifest_dir, "dataset cards"):
         check_not_before(settings.manifest_dir)
-        for table in session.repos:
-            if due(settings.manifest_dir, [card_subject(table)]):
-                publish_card(session, table, scale_of(state))
+        with _recording_refusals(settings.manifest_dir):
+            waiting = session.about({table: session.repos[table] for table in tables})
+            waiting.for_each_table(lambda table: publish_card(session, table, scale_of(state)))
 
 
-def _is_confirmed_in_all(session: Session, chunk: int) -> bool:
-    """Whether every table of a chunk has a receipt; the repos that this push is not about must still have its files."""
+@contextmanager
+def _recording_refusals(manifest_dir: Path) -> Iterator[None]:
+    """Write down a quota or a lack of storage that ends the block."""
+    try:
+        yield
+    except PushError as error:
+        record_refusal(manifest_dir, error)
+        raise
+
+
+def _is_confirmed_in_all(session: Session, whole: Chunk) -> bool:
+    """Whether every table of a chunk is published as it is here now.
+
+    Those that this push is not about must have a receipt, and a plan of them must find nothing left to do.
+    """
     settings = session.settings
     repos = target_repos(settings.hf_user) | session.repos
-
-    def has_receipt(table: Table) -> bool:
-        return is_recorded(settings.manifest_dir, chunk, table, repos[table])
-
-    if not all(map(has_receipt, repos)):
+    if not all(is_recorded(settings.manifest_dir, whole.number, table, repos[table]) for table in repos):
         return False
-    return all(_is_there(session, chunk, table, repos[table]) for table in repos if table not in session.repos)
+    others = session.about({table: repo_id for table, repo_id in repos.items() if table not in session.repos})
+    return all(others.for_each_table(lambda table: _is_published(others, whole, table)).values())
 
 
-def _is_there(session: Session, chunk: int, table: Table, repo_id: str) -> bool:
-    """Whether a repo has every file of a chunk's manifest, which is brought up to date before."""
-    revision = session.hub.head(repo_id)
-    sync(session, table, repo_id, revision)
-    folder = session.settings.manifest_dir
-    manifest = find_manifest(folder, chunk, table)
-    if manifest is None or not is_recorded(folder, chunk, table, repo_id):
+def _is_published(session: Session, whole: Chunk, table: Table) -> bool:
+    try:
+        plan = make_plan(session, whole, table, write=False)
+    except (ManifestError, LayoutError):
         return False
-    snapshot = session.hub.look_up(repo_id, revision, manifest.files["path"].to_list())
-    return lacking(manifest, snapshot.files).height == 0
+    has_orphans = any(path in plan.snapshot.files for path in plan.possible_orphans)
+    is_recorded_there = plan.records.has(remote_manifest(whole.number), plan.manifest.content)
+    return plan.missing.height == 0 and not has_orphans and is_recorded_there
 
 
-def _push_table(session: Session, whole: Chunk, table: Table) -> Receipt:
+def _push_table(session: Session, whole: Chunk, table: Table) -> tuple[Receipt, Partitions]:
     try:
         plan = make_plan(session, whole, table)
-        _record(session, plan)
+        _write_manifest(session, plan)
         snapshot = _deliver(session, plan) if plan.missing.height else plan.snapshot
         _confirm(plan, snapshot)
         publish(session, plan, whole.scale)
         receipt = _write_receipt(session, plan, snapshot)
         session.listener.confirmed(plan.manifest, receipt, plan.missing)
-        return receipt
+        return receipt, plan.partitions
     finally:
         staging.clear(staging.packed_folder(session.settings.staging_dir, whole.number, table))
 
 
-def _record(session: Session, plan: Plan) -> None:
+def _write_manifest(session: Session, plan: Plan) -> None:
     """Write the manifest down; a receipt that no longer holds is withdrawn before."""
     manifest, folder = plan.manifest, session.settings.manifest_dir
     if plan.missing.height or not _is_vouched_for(session, plan):
@@ -210,16 +222,19 @@ def _undelivered(plan: Plan, missing: pl.DataFrame, outcome: Outcome, log: Path)
 def _confirm(plan: Plan, snapshot: Snapshot) -> None:
     """Check that neither the local files nor the Hub contradict a snapshot that lacks nothing."""
     manifest = plan.manifest
-    if changes := changed_files(plan.partitions):
-        raise NotArrivedError(
-            f"{manifest.table}: {changes[0]} while it was pushed ({len(changes)} such files): push again"
-        )
+    _check_unchanged(manifest.table, plan.partitions)
     if orphans := [path for path in plan.possible_orphans if path in snapshot.files]:
         raise NotArrivedError(
             f"{manifest.table}: {plan.repo_id} has {len(orphans)} orphaned files of chunk {manifest.chunk}, no longer "
             f"produced locally, such as {orphans[0]}, and their rows would count twice: "
             f"make prune CHUNK={manifest.chunk} TABLE={manifest.table}"
         )
+
+
+def _check_unchanged(table: Table, partitions: Partitions) -> None:
+    """Raise NotArrivedError if local files are no longer the ones that were hashed."""
+    if changes := changed_files(partitions):
+        raise NotArrivedError(f"{table}: {changes[0]} while it was pushed ({len(changes)} such files): push again")
 
 
 def _write_receipt(session: Session, plan: Plan, snapshot: Snapshot) -> Receipt:

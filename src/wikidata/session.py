@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from threading import Lock
 from typing import TypeVar
 
@@ -55,16 +56,23 @@ class Session:
         is_news = self.settings.dry_run or is_news_of(self.settings.manifest_dir, subject, repeat_seconds)
         self.listener.warn(table, warning, is_news=is_news)
 
+    def about(self, repos: Mapping[Table, str]) -> "Session":
+        """The same session about other repos."""
+        other = copy(self)
+        other.repos = dict(repos)
+        return other
+
     def for_each_table(self, work: Callable[[Table], Result]) -> dict[Table, Result]:
         """Do `work` for every table, `JOBS` at a time; all are attempted before what failed is raised."""
         pool = ThreadPoolExecutor(self.settings.jobs)
         try:
             futures = {table: pool.submit(work, table) for table in self.repos}
             errors = [error for error in map(_error, futures.values()) if error is not None]
-        except BaseException:
+        except BaseException as error:
             self.retry.stop()
-            upload.end_all()
-            pool.shutdown(wait=False, cancel_futures=True)
+            upload.kill_all()
+            # The lock is held until nobody works, but somebody who pressed Ctrl-C does not wait.
+            pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
             raise
         pool.shutdown()
         if len({str(error) for error in errors}) > 1:  # what is the same for all is said once

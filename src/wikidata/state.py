@@ -198,7 +198,10 @@ def raise_to_push(state_dir: Path, chunk: int) -> int:
     raised = 0
     for file in state["file"]:
         path = state_dir / file
-        step = parse_step(_read(os.fspath(path)) or b"")
+        try:
+            step = parse_step(_read(os.fspath(path)) or b"")
+        except OSError as error:
+            raise StateError(f"state: cannot read {path}: {error.strerror}: mend its permissions") from error
         if step < Step.PARTITION:
             raise ChunkIncompleteError(f"chunk {chunk}: {file} fell below PARTITION while it was pushed: push again")
         if step == Step.PARTITION:

@@ -40,9 +40,13 @@ class Records:
     @property
     def layout(self) -> Layout | None:
         """The layout of the repo's data, as its manifests tell; None if they do not."""
+        return self.layout_beside(None)
+
+    def layout_beside(self, chunk: int | None) -> Layout | None:
+        """The layout that the manifests of all other chunks tell."""
         for manifest in self.manifests.values():
             for path in manifest.files["path"][:1]:
-                if file := parse_data_file(path):
+                if manifest.chunk != chunk and (file := parse_data_file(path)):
                     return file.layout
         return None
 

@@ -79,3 +79,21 @@ def test_a_layout_is_changed_chunk_by_chunk_without_a_row_twice(account: Account
     push(box, 3, LAYOUT="packed")
     assert paths(account) == {MANIFEST, MUL_FILE, "language=en/chunk_3.parquet"}
     assert box.wikidata("verify", "--table", "labels", DEEP="all").returncode == 0
+
+
+def test_a_dry_run_deletes_nothing(account: Account, box: InstantBox) -> None:
+    before = paths(account)
+    done = box.wikidata(*PRUNE, "--yes", DRY_RUN="1")
+    assert (done.returncode, paths(account)) == (0, before)
+    assert "1 orphaned files: set YES=1 to delete them" in done.stdout
+
+
+def test_a_repo_with_both_layouts_is_not_pruned_by_chance(account: Account, box: InstantBox) -> None:
+    account.hub.replace_file(account.repo(), "language=en/chunk_3-00000-of-00001.parquet", b"PAR1PAR1PAR1")
+    before = paths(account)
+    for seed in ("1", "2", "3"):
+        done = box.wikidata(*PRUNE, "--yes", LAYOUT="auto", PYTHONHASHSEED=seed)
+        assert done.returncode == 1
+        assert "has both layouts: say which one stays, LAYOUT=packed or LAYOUT=files" in done.stderr
+    assert paths(account) == before
+    assert "language=en/chunk_3-00000-of-00001.parquet" in box.wikidata(*PRUNE, "--yes", LAYOUT="packed").stdout

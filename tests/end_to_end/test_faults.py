@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -229,6 +230,17 @@ def test_the_token_is_nowhere_even_if_the_hub_repeats_it(box: Box, hub: RunningH
     assert done.returncode == 1
     left = b"".join(path.read_bytes() for path in box.root.rglob("*") if path.is_file())
     assert b"403" in left
+    for place in (left, done.stdout.encode(), done.stderr.encode()):
+        assert hub.token.encode() not in place
+
+
+@pytest.mark.instant
+@pytest.mark.parametrize("fault", [Fault("whoami", 403), Fault("commit", 403, skip=1), Fault("resolve", 503)])
+def test_the_token_is_nowhere_if_the_hub_repeats_it_to_the_push_itself(box: Box, hub: RunningHub, fault: Fault) -> None:
+    hub.set_faults(replace(fault, times=None, echo_token=True, message="No:"))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode in {1, 75}
+    left = b"".join(path.read_bytes() for path in box.root.rglob("*") if path.is_file())
     for place in (left, done.stdout.encode(), done.stderr.encode()):
         assert hub.token.encode() not in place
 

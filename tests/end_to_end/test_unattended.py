@@ -239,8 +239,9 @@ def test_a_monitoring_service_hears_of_success_and_failure(new_box: NewBox, rece
     assert "is empty" in receiver.posts[1][1]
 
 
-def test_a_monitoring_service_that_is_away_is_only_a_warning(box: Box) -> None:
-    done = box.wikidata("push", "--chunk", "30", PING_URL="http://127.0.0.1:9/x")
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "http://127.0.0.1:9/a space", "http://127.0.0.1:port/"])
+def test_a_monitoring_service_that_is_away_is_only_a_warning(box: Box, url: str) -> None:
+    done = box.wikidata("push", "--chunk", "30", PING_URL=url)
     assert done.returncode == 1
     assert done.stderr.count("warning: PING_URL") == 2
     assert "chunk 30 is not complete" in done.stderr

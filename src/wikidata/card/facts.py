@@ -47,7 +47,7 @@ def _facts_of_keys(manifests: Sequence[Manifest]) -> defaultdict[str, KeyFacts]:
         files = pl.concat([manifest.files.select("path", "rows", "size_bytes") for manifest in manifests])
         key = pl.col("path").str.extract(r"=([^/]+)/").alias("key")
         totals = files.group_by(key).agg(pl.len(), pl.col("rows").sum(), pl.col("size_bytes").sum())
-        facts |= {name: KeyFacts(*figures) for name, *figures in totals.iter_rows()}
+        facts |= {name: KeyFacts(*sums) for name, *sums in totals.iter_rows()}
     return facts
 
 

@@ -1,6 +1,6 @@
 """Language tags as the Hub accepts them, for the codes that Wikimedia uses.
 
-Most codes of Wikimedia are BCP-47 tags in lower case; those that are none are listed by MediaWiki's class
+Most codes of Wikimedia are BCP-47 tags in lower case; those that are not are listed by MediaWiki's class
 `LanguageCode` (mediawiki.org, Manual:Language). The Hub takes ISO 639 codes of two or three letters in `language`, and
 full tags in `language_bcp47` (its documentation of dataset cards).
 """

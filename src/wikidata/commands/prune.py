@@ -2,7 +2,7 @@
 
 from wikidata.config import Layout, Selection, Settings, Table
 from wikidata.dataset.survey import Partitions, survey
-from wikidata.errors import Exit, UsageError
+from wikidata.errors import Exit, LayoutError, UsageError
 from wikidata.names import parse_data_file, remote_manifest
 from wikidata.plan import paths_of, pushable_chunk
 from wikidata.records.lock import hold
@@ -22,9 +22,9 @@ def run(settings: Settings, chosen: Selection) -> Exit:
         for table, orphans in prune(session, chosen.chunk).items():
             for path in orphans:
                 print(f"{session.repos[table]}/{path}")
-            where = f"chunk {chosen.chunk} {table}: {len(orphans)} orphaned files"
-            done = ": deleted" if settings.yes else ": set YES=1 to delete them"
-            print(f"{where}{done if orphans else ''}")
+            summary = f"chunk {chosen.chunk} {table}: {len(orphans)} orphaned files"
+            done = ": deleted" if _deletes(settings) else ": set YES=1 to delete them"
+            print(f"{summary}{done if orphans else ''}")
     return Exit.OK
 
 
@@ -44,9 +44,13 @@ def prune(session: Session, chunk: int) -> dict[Table, list[str]]:
 
     with hold(settings.manifest_dir, f"prune of chunk {chunk}"):
         whole = pushable_chunk(get_all_state(settings.state_dir), chunk)
-        if settings.yes:
+        if _deletes(settings):
             session.check_rights()
         return session.for_each_table(sweep)
+
+
+def _deletes(settings: Settings) -> bool:
+    return settings.yes and not settings.dry_run
 
 
 def _sweep(session: Session, partitions: Partitions, found: list[str]) -> None:
@@ -59,11 +63,13 @@ def _sweep(session: Session, partitions: Partitions, found: list[str]) -> None:
     there = session.hub.files(repo_id, revision)
     files = {path: file for path in there if (file := parse_data_file(path))}
     layouts = {file.layout for file in files.values()}
+    if settings.layout is Layout.AUTO and len(layouts) > 1:
+        raise LayoutError(f"{repo_id} has both layouts: say which one stays, LAYOUT=packed or LAYOUT=files")
     layout = settings.layout if settings.layout is not Layout.AUTO else next(iter(layouts), Layout.FILES)
     produced = set(paths_of(layout, partitions))
     orphans = sorted(path for path, file in files.items() if file.chunk == chunk and path not in produced)
     found += [path for path in orphans if path not in found]
-    if not orphans or not settings.yes:
+    if not orphans or not _deletes(settings):
         return
     records = sync(session, table, repo_id, revision, there=there, pending=chunk)
     manifest = records.manifests.get(chunk) or find_manifest(settings.manifest_dir, chunk, table)

@@ -1,8 +1,9 @@
 """`wikidata sync`: make the manifests and receipts on this box those of the repos; what a new box runs first."""
 
 from wikidata.config import Selection, Settings, Table
-from wikidata.errors import Exit, worst
+from wikidata.errors import Exit, HubRefusedError, worst
 from wikidata.records.lock import hold
+from wikidata.records.receipt import recorded_chunks
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
 from wikidata.sync import Records, sync
@@ -14,7 +15,11 @@ def run(settings: Settings, chosen: Selection) -> Exit:
 
         def sync_table(table: Table) -> Records:
             repo_id = session.repos[table]
-            return sync(session, table, repo_id, session.hub.head(repo_id))
+            revision = session.hub.head(repo_id)
+            is_recorded = bool(recorded_chunks(settings.manifest_dir, table, repo_id))
+            if is_recorded and revision is None and session.hub.token is None:
+                raise HubRefusedError(f"{table}: {repo_id} is not there, or private: set HF_TOKEN, or log in")
+            return sync(session, table, repo_id, revision)
 
         with hold(settings.manifest_dir, "sync"):
             synced = session.for_each_table(sync_table)
@@ -26,7 +31,7 @@ def _print(table: Table, repo_id: str, records: Records) -> Exit:
     if records.fetched:
         facts.append(f"{len(records.fetched)} manifests fetched")
     if records.withdrawn:
-        facts.append(f"{len(records.withdrawn)} receipts withdrawn, which it does not bear out")
+        facts.append(f"{len(records.withdrawn)} receipts withdrawn: the repo lacks their files")
     if unpublished := [path for path in records.unpublished if path.endswith(".csv")]:
         facts.append(f"{len(unpublished)} manifests are here alone: the next push publishes them")
     print(f"{table}: {'; '.join([*facts, *(' '.join(each) for each in records.damaged.items())])}")

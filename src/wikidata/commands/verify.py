@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 
 from wikidata.config import Deep, Selection, Settings, Table
 from wikidata.dataset.survey import content_of
-from wikidata.errors import Exit, ManifestError, UsageError, worst
+from wikidata.errors import Exit, ManifestError, PushError, UsageError, worst
 from wikidata.hub.files import RemoteFile, lacking
 from wikidata.names import RECORDS_FOLDER, chunk_of_remote_manifest, is_key_folder, parse_data_file, remote_manifest
 from wikidata.records.manifest import Manifest, parse_manifest
+from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
 from wikidata.sync import Records, sync
@@ -37,7 +38,8 @@ def run(settings: Settings, chosen: Selection) -> Exit:
     if settings.folder:
         return _verify_folder(settings.folder, chosen)
     with Session(settings, chosen.repos(settings), Terminal(quiet=settings.quiet)) as session:
-        found = session.for_each_table(lambda table: _verify_table(session, table, chosen.chunk))
+        tried = session.for_each_table(lambda table: _attempt(session, table, chosen.chunk))
+        found = {table: each for table, each in tried.items() if isinstance(each, _Found)}
         session.listener.finish()
         codes = [
             _print(f"chunk {chunk} {table}", session.repos[table], each.manifests.get(chunk), each.problems[chunk])
@@ -49,6 +51,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
             if each.others:
                 print(f"{table}: {session.repos[table]}: {'; '.join(each.others)}")
                 codes.append(Exit.FAILED)
+    codes += [report(each) for each in tried.values() if isinstance(each, PushError)]
     if not codes:
         print(f"nothing is published by {settings.hf_user}, or may be read with this token")
     return worst(codes)
@@ -58,6 +61,14 @@ def _print(what: str, where: object, manifest: Manifest | None, problems: Sequen
     files = manifest.files.height if manifest else 0
     print(f"{what}: {files} files in {where}: {'; '.join(problems) or 'all there'}")
     return Exit.FAILED if problems else Exit.OK
+
+
+def _attempt(session: Session, table: Table, only: int | None) -> _Found | PushError:
+    """What is found of a table; one that fails does not hide the others."""
+    try:
+        return _verify_table(session, table, only)
+    except PushError as error:
+        return error
 
 
 def _verify_table(session: Session, table: Table, only: int | None) -> _Found:

@@ -1,4 +1,4 @@
-"""What the footer of a Parquet file says, without a look at its pages.
+"""What the footer of a Parquet file says, without reading its pages.
 
 pyarrow reads the footer of a file in memory within microseconds; polars has no function for row groups.
 """
@@ -44,7 +44,7 @@ class FooterReader:
 def conflict(one: pa.Schema, other: pa.Schema) -> str | None:
     """Why two schemas cannot be made one, as `has x as int64, not as string like`; None if they can.
 
-    They can where columns are missing in one, or null-typed.
+    They can if columns are missing in one, or null-typed.
     """
     for field in one:
         index = other.get_field_index(field.name)

@@ -1,7 +1,7 @@
 """How a table lies in its repo: the partition files as they are, or packed, one file per chunk and key.
 
 Decisions only. What the Hub bears (its documents of August 2026, and its maintainers' words) is below; what a
-repo has is looked up there (`hub.py`), so the repo itself remembers its layout.
+repo has is looked up there (`hub/client.py`), so the repo itself remembers its layout.
 """
 
 from collections import defaultdict

@@ -14,6 +14,7 @@ from wikidata.errors import (
     ConflictError,
     HubRefusedError,
     HubUnavailableError,
+    NotArrivedError,
     ProgramError,
     QuotaError,
     UsageError,
@@ -196,8 +197,8 @@ class Hub:
                 self._api.create_commit(
                     repo_id, operations, commit_message=message, repo_type="dataset", parent_commit=parent
                 )
-            except JSONDecodeError as error:  # 0.36 takes a gateway's page for an answer about the metadata (#3071)
-                raise HubUnavailableError(f"{repo_id}: a gateway answered in place of the Hub") from error
+            except JSONDecodeError:
+                raise
             except HTTP_ERRORS:
                 raise  # some are ValueErrors, too
             except ValueError as error:
@@ -212,7 +213,10 @@ class Hub:
 
     def send_content(self, repo_id: str, path: str, local: Path) -> None:
         """Upload the content of one file without committing it, to learn what the Hub says to that. Tries once."""
-        addition = CommitOperationAdd(path, local)
+        try:
+            addition = CommitOperationAdd(path, local)
+        except ValueError as error:  # it is not a file
+            raise NotArrivedError(f"{repo_id}: {local} is gone: push again") from error
         with _sending:  # the progress bars of several would share one lock, and delete it
             self._once(repo_id, lambda: self._api.preupload_lfs_files(repo_id, [addition], repo_type="dataset"))
 
@@ -288,6 +292,8 @@ class Hub:
             return question()
         except RepositoryNotFoundError as error:
             raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
+        except JSONDecodeError as error:  # also of a gateway's page where the library expects JSON (#3071)
+            raise HubUnavailableError(f"{subject}: a gateway answered in place of the Hub") from error
         except HTTP_ERRORS as error:
             raise explain(subject, error) from error
         except RuntimeError as error:  # of an upload of content

@@ -1,12 +1,16 @@
 """What the Hub answers to a question that it refuses, as one of our errors, with its own words."""
 
+import errno
 import os
 import re
 from typing import Any
 
-from wikidata.errors import HubError, HubUnavailableError, Kind, hub_error
+from wikidata.errors import DiskError, HubError, HubUnavailableError, Kind, hub_error
 from wikidata.hub.meaning import advice, kind_of, retry_after_of_headers, retry_after_of_words
+from wikidata.system.secrets import Redactor
 
+_LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT}
+"""Errors of our own disk."""
 _S3_WORDS = re.compile(r"<(?:Code|Message)>([^<]+)</")
 """LFS content is refused by the store behind the Hub, in XML (Amazon S3, REST error responses)."""
 
@@ -14,6 +18,8 @@ _S3_WORDS = re.compile(r"<(?:Code|Message)>([^<]+)</")
 def explain(subject: str, error: Exception) -> HubError:
     """An error of the Hub, or of the way to it, as one of ours."""
     response = getattr(error, "response", None)
+    if response is None and isinstance(error, OSError) and error.errno in _LOCAL:
+        raise DiskError(f"{subject}: {error.filename or 'a temporary file'}: {error.strerror}") from error
     if response is None:
         endpoint = os.environ.get("HF_ENDPOINT") or "the Hub"
         return HubUnavailableError(f"{subject}: cannot reach {endpoint}: {_reason(error)}")
@@ -37,11 +43,16 @@ def _words(response: Any) -> str:
         except ValueError:
             words = ""
     reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", None)  # of requests, of httpx
-    return " ".join(str(words or reason or "no reason given").split())[:300]
+    return _redacted(" ".join(str(words or reason or "no reason given").split())[:300])
 
 
 def _reason(error: BaseException) -> str:
     """The innermost cause, whose words say most."""
     while error.__context__ is not None:
         error = error.__context__
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+    return _redacted((str(error) or type(error).__name__).splitlines()[0][:200])
+
+
+def _redacted(words: str) -> str:
+    """A Hub or a proxy may repeat the token."""
+    return Redactor()(words.encode(errors="replace")).decode(errors="replace")

@@ -1,1 +1,1 @@
-"""What is remembered between pushes: manifests, receipts, columns, the lock, the quota."""
+"""What is recorded between pushes: manifests, receipts, columns, the lock, refusals, and what was said already."""

@@ -43,7 +43,7 @@ def parse_columns(content: bytes) -> Columns | None:
         facts = json.loads(content)
         schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(facts["arrow"])))
         return Columns(schema, _words(int(facts["chunk"])), content)
-    except (ValueError, KeyError, TypeError, pa.ArrowException):
+    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException):  # garbled schemas are OSErrors, too
         return None
 
 

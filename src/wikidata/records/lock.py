@@ -18,7 +18,7 @@ from wikidata.system.files import PRIVATE_MODE, make_private_folder
 def hold(folder: Path, purpose: str) -> Iterator[None]:
     """Hold the lock of `folder` while the block runs.
 
-    Raises LockedError, which says who holds it since when and for what, where another process does.
+    Raises LockedError, which says who holds it since when and for what, if another process does.
     """
     path = make_private_folder(folder) / ".lock"
     try:
@@ -30,6 +30,8 @@ def hold(folder: Path, purpose: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _locked(os.read(descriptor, 4096)) from None
+        except OSError as error:
+            raise DiskError(f"cannot lock {path}: {error.strerror}: use a file system with locks") from error
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "purpose": purpose}
         try:
             os.ftruncate(descriptor, 0)
@@ -50,4 +52,4 @@ def _locked(content: bytes) -> LockedError:
     except (ValueError, KeyError, TypeError):
         return LockedError("another push is just starting: try again when it is done", 0.0)
     started = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return LockedError(f"{who} has been pushing since {started}: try again when it is done", time.time() - since)
+    return LockedError(f"{who} holds the lock since {started}: try again when it is done", time.time() - since)

@@ -79,6 +79,8 @@ def file_digest(path: Path) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise DiskError(f"cannot read {path}: {error.strerror}: mend its permissions") from error
 
 
 def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
@@ -150,6 +152,6 @@ def _encode(frame: pl.DataFrame) -> bytes:
 
 
 def _write_changed(path: Path, content: bytes) -> None:
-    if not path.is_file() or path.read_bytes() != content:
+    if file_digest(path) != hashlib.sha256(content).hexdigest():
         make_private_folder(path.parent)
         write_atomically(path, content)

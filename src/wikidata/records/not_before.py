@@ -48,7 +48,11 @@ def check_not_before(manifest_dir: Path) -> None:
 
 def forget_refusal(manifest_dir: Path) -> None:
     """The account may push again: a push has succeeded."""
-    _path(manifest_dir).unlink(missing_ok=True)
+    path = _path(manifest_dir)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiskError(f"cannot remove {path}: {error.strerror}: mend its permissions") from error
 
 
 def _write(manifest_dir: Path, kind: str, seconds: float, why: str) -> None:

@@ -6,6 +6,7 @@ not (source: healthchecks.io/docs/http_api). A push that leaves the work to anot
 
 import urllib.request
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 
 from wikidata.errors import UsageError
 from wikidata.system.secrets import Redactor
@@ -46,5 +47,5 @@ class Ping:
             request = urllib.request.Request(self.url + suffix, data=body, method="POST")  # noqa: S310 - checked above
             with urllib.request.urlopen(request, timeout=PING_SECONDS):  # noqa: S310
                 pass
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             self.warn(f"wikidata: warning: PING_URL{suffix} could not be pinged: {type(error).__name__}")

@@ -13,13 +13,13 @@ from pathlib import Path
 from wikidata.upload.generations import GENERATIONS, any_of
 
 _MEANINGFUL_BYTES = 1 << 16
-"""Bytes that a CLI which only waits does not read or send between two looks."""
+"""Bytes that a CLI which only waits does not read or send between two measurements."""
 _SUMMARY = any_of([generation.SUMMARY for generation in GENERATIONS])
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Files staged, uploaded and committed so far, bytes staged and uploaded; whether anything moved since last."""
+    """Files staged, uploaded and committed so far, bytes staged and uploaded; whether anything has `advanced`."""
 
     files: int
     uploaded: int

@@ -1,6 +1,6 @@
 """Starting the upload CLI: one run of a target of the Makefile, once per repo.
 
-The target, which the CLI's generation names, puts it under the watcher (`watch.py`), which reports on standard output.
+The target, which the CLI's generation names, puts it under the watcher, which reports on standard output.
 The command lines stand in the Makefile alone, so that `make push` and `push_chunk` cannot differ.
 """
 
@@ -27,7 +27,7 @@ from wikidata.upload.progress import Progress
 from wikidata.upload.watcher import Outcome
 
 FILES_OF_ONE_WORKER = 100
-# What an outer make passes on to the makes it starts: ours is none of them, and stands on its own.
+# What an outer make passes on to the makes it starts: ours is not one of them, and stands on its own.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
 _HARMFUL = ("HF_HUB_ENABLE_HF_TRANSFER", "HF_HUB_DISABLE_IMPLICIT_TOKEN")
 """Variables of the Hub's tools that are not passed on: the first makes a CLI fail if a package is missing, the second
@@ -110,11 +110,11 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
             _running.discard(process)
     if outcome is None:
         said = next((line for line in errors if "***" not in line), "the watcher was killed")
-        return Outcome(Kind.TRANSIENT, f"the upload ended without an outcome: {said}", process.returncode)
+        return Outcome(Kind.TRANSIENT, f"the upload ended without an outcome: {said}", process.returncode, died=True)
     return outcome
 
 
-def end_all() -> None:
+def kill_all() -> None:
     """Terminate every upload of this process at once: each watcher sees its lifeline close and kills its CLI."""
     with _running_lock:
         for process in _running:

@@ -123,7 +123,7 @@ class _Run:
         self.output = child.stdout.fileno()
         self.lifeline = lifeline
         self.started = self.advanced = time.monotonic()
-        self.next_look = self.started
+        self.next_measurement = self.started
 
     def outcome(self) -> Outcome:
         ended = self._follow()
@@ -173,14 +173,14 @@ class _Run:
 
     def _overdue(self) -> Failure | None:
         now = time.monotonic()
-        if now < self.next_look:
+        if now < self.next_measurement:
             return None
         progress = self.meter.measure()
         if progress.advanced:
             self.advanced = now
         self.show(progress)
         cost = time.monotonic() - now
-        self.next_look = now + max(_TICK_SECONDS, 20 * cost)
+        self.next_measurement = now + max(_TICK_SECONDS, 20 * cost)
         if now - self.advanced > self.limits.stall_seconds:
             return Failure(Kind.TRANSIENT, f"nothing has advanced for {self.limits.stall_seconds / 60:g} minutes")
         if now - self.started > self.limits.timeout_seconds:
