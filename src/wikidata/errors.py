@@ -174,6 +174,11 @@ def upload_error(
     return (UploadFailedError if kind is Kind.PERMANENT else UploadUnfinishedError)(table, message, tail)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; its class if it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def worst(codes: Iterable[Exit]) -> Exit:
     """The exit code that wins among several: a bug before a failure for good before "try again later"."""
     order = (Exit.BUG, Exit.FAILED, Exit.USAGE, Exit.TRY_LATER, Exit.OK)

@@ -12,9 +12,7 @@ from wikidata.dataset import packing
 from wikidata.dataset.layout import Scale, scale_of
 from wikidata.dataset.schema import require_one, unify
 from wikidata.dataset.survey import Partitions, survey
-from wikidata.hub.client import Overview
-from wikidata.hub.files import RemoteFile, Snapshot, lacking
-from wikidata.names import packed_path
+from wikidata.hub.files import Overview, RemoteFile, Snapshot, lacking
 from wikidata.records.manifest import PACKED_SCHEMA, SCHEMA, Manifest, find_manifest
 from wikidata.records.notices import DAY_SECONDS
 from wikidata.session import Session
@@ -82,10 +80,10 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
     if layout is Layout.PACKED:
         schema = unify(partitions, published)
         bundles = packing.bundle(partitions, schema)
-        produced = [bundle.path for bundle in bundles]
     else:
         schema = require_one(partitions, published)
-        bundles, produced = [], partitions.files["path"].to_list()
+        bundles = []
+    produced = layouts.paths_of(layout, partitions)
     orphans = _possible_orphans(layout, whole, produced, folders, before)
     snapshot = session.hub.look_up(repo_id, overview.revision, produced + orphans)
     if layout is Layout.PACKED:
@@ -94,14 +92,6 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
         manifest = Manifest(whole.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
     missing = lacking(manifest, snapshot.files)
     return Plan(repo_id, layout, partitions, schema, manifest, records, folders, orphans, snapshot, missing)
-
-
-def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
-    """The paths that a chunk's files have in a repo with this layout."""
-    if layout is Layout.FILES:
-        return partitions.files["path"].to_list()
-    keys = partitions.files["key"].unique()
-    return sorted(packed_path(partitions.table, key, partitions.chunk) for key in keys)
 
 
 def _synced(session: Session, whole: Chunk, table: Table, overview: Overview, write: bool) -> Records:

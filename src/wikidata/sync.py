@@ -2,7 +2,7 @@
 
 A manifest that lies in its repo is the public receipt: somebody, on this box or on another, has seen every file of it
 there. So each push lists the manifests first, and fetches those that are new or changed, which it knows by their hash.
-Where our records and the repo's differ, the repo's files decide: what they do not bear out is not believed.
+Where our records and the repo's differ, the repo's files decide: what does not match them is not believed.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ from wikidata.session import Session
 class Records:
     """What a repo records at a revision.
 
-    `manifests` are those of every chunk, the repo's own and those that only we have and that its files bear out;
+    `manifests` are those of every chunk: the repo's own, and those that only we have and that match its files;
     `listing` is what lies in its folder of manifests; `damaged` says what is wrong with which file there, and what to
     do about it; `fetched` are the chunks whose manifests we lacked, `withdrawn` those
-    with receipts of ours that the repo does not bear out.
+    with receipts of ours that do not match its files.
     """
 
     manifests: Mapping[int, Manifest] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def sync(
     `there` are all its files, if they are known. Else it costs 1 request for the listing, 1 for every file that is new
     or changed, and 1 for every 400 files of chunks of which our records and the repo's differ. Nothing that is `known`
     is read again. The manifest of the `pending` chunk, which is about to be replaced, is left as it is. Every receipt
-    of ours is then one that the repo bears out.
+    of ours then matches the repo.
     """
     if revision is None:
         return _without_repo(session, table, repo_id, keep)
@@ -119,7 +119,7 @@ def _without_repo(session: Session, table: Table, repo_id: str, keep: bool) -> R
 
 
 @dataclass(frozen=True)
-class _Doubt:
+class _Disagreement:
     """A chunk of which our records and the repo's differ; `ours` is the manifest that we have a receipt for."""
 
     ours: Manifest | None = None
@@ -146,7 +146,7 @@ class _Fetch:
         self.damaged: dict[str, str] = {}
         self.fetched: list[int] = []
         self.withdrawn: list[int] = []
-        self.doubts: dict[int, _Doubt] = {}
+        self.disputed: dict[int, _Disagreement] = {}
 
     def manifest(self, chunk: int, path: str, *, is_pending: bool) -> None:
         """Read a chunk's manifest, and make our copy and receipt the same if nothing speaks against it."""
@@ -155,7 +155,7 @@ class _Fetch:
         if ours is not None and self.listing[path].is_content(ours.content):
             self.manifests[chunk] = ours
             if not is_recorded and not is_pending:  # a push died that was to deliver it again
-                self.doubts[chunk] = _Doubt(theirs=ours)
+                self.disputed[chunk] = _Disagreement(theirs=ours)
             return
         try:
             content = self.hub.read(self.repo_id, self.revision, path) or b""
@@ -169,24 +169,26 @@ class _Fetch:
         if ours is None:
             self._take(theirs)
         else:  # either may be the older one, or have been edited; or a push died that was to replace theirs
-            self.doubts[chunk] = _Doubt(ours if is_recorded else None, theirs)
+            self.disputed[chunk] = _Disagreement(ours if is_recorded else None, theirs)
 
     def our_own(self, pending: int | None) -> None:
         """Find the chunks that we have receipts for, and no readable manifest is in the repo."""
         for chunk in recorded_chunks(self.folder, self.table, self.repo_id):
             if chunk not in self.manifests and chunk != pending:
                 ours = find_manifest(self.folder, chunk, self.table)
-                self.doubts[chunk] = _Doubt(ours if ours and self._is_vouched_for(ours) else None)
+                self.disputed[chunk] = _Disagreement(ours if ours and self._is_vouched_for(ours) else None)
 
     def settle(self) -> None:
-        """Let the repo's files decide what is in doubt."""
-        manifests = [each for doubt in self.doubts.values() for each in (doubt.ours, doubt.theirs) if each]
+        """Let the repo's files decide what is in disagreement."""
+        manifests = [
+            each for disagreement in self.disputed.values() for each in (disagreement.ours, disagreement.theirs) if each
+        ]
         there = self.there
         if there is None:
             paths = sorted({path for manifest in manifests for path in manifest.files["path"]})
             there = self.hub.look_up(self.repo_id, self.revision, paths).files if paths else {}
-        for chunk, doubt in self.doubts.items():
-            ours, theirs = doubt.ours, doubt.theirs
+        for chunk, disagreement in self.disputed.items():
+            ours, theirs = disagreement.ours, disagreement.theirs
             is_ours, is_theirs = (each is not None and lacking(each, there).height == 0 for each in (ours, theirs))
             if ours and is_ours and not (theirs and is_theirs and _has_all(theirs, ours)):
                 self.manifests[chunk] = ours

@@ -26,8 +26,7 @@ from tests.helpers.stock import Stock
 from wikidata.config import Settings, Table, target_repos
 from wikidata.dataset.survey import survey
 from wikidata.errors import ManifestError, PushError
-from wikidata.hub.client import Overview
-from wikidata.hub.files import RemoteFile, Snapshot
+from wikidata.hub.files import Overview, RemoteFile, Snapshot
 from wikidata.main import main
 from wikidata.push import push
 from wikidata.records.manifest import SCHEMA

@@ -10,8 +10,8 @@ from localhub.faults import Fault
 from localhub.testing import RunningHub
 from wikidata.config import Layout, Settings, Table
 from wikidata.errors import HubRefusedError, HubUnavailableError
-from wikidata.hub.client import Hub, Overview
-from wikidata.hub.files import RemoteFile, lacking
+from wikidata.hub.client import Hub
+from wikidata.hub.files import Overview, RemoteFile, lacking
 from wikidata.records.manifest import SCHEMA, Manifest
 from wikidata.report.listener import Listener
 from wikidata.retry import RetryPolicy

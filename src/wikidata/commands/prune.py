@@ -1,10 +1,11 @@
 """`wikidata prune`: list the orphaned files of a chunk, which are on the Hub and no longer produced locally."""
 
 from wikidata.config import Layout, Selection, Settings, Table
+from wikidata.dataset.layout import paths_of
 from wikidata.dataset.survey import Partitions, survey
 from wikidata.errors import Exit, LayoutError, UsageError
 from wikidata.names import parse_data_file, remote_manifest
-from wikidata.plan import paths_of, pushable_chunk
+from wikidata.plan import pushable_chunk
 from wikidata.records.lock import hold
 from wikidata.records.manifest import find_manifest
 from wikidata.records.receipt import remove_receipt

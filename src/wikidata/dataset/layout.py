@@ -15,7 +15,7 @@ import polars as pl
 from wikidata.config import Layout
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import LayoutError
-from wikidata.names import Source, packed_file, parse_data_file, partition_file
+from wikidata.names import Source, packed_file, packed_path, parse_data_file, partition_file
 from wikidata.state import summarize
 
 FILES_A_REPO = 100_000
@@ -147,6 +147,14 @@ def check_upload(missing: pl.DataFrame, repo_id: str) -> dict[str, str]:
             f"{COMMITS_AN_HOUR} an hour: this will take several runs"
         )
     return warnings
+
+
+def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
+    """The paths that a chunk's files have in a repo with this layout, sorted."""
+    if layout is Layout.FILES:
+        return partitions.files["path"].to_list()
+    keys = partitions.files["key"].unique()
+    return sorted(packed_path(partitions.table, key, partitions.chunk) for key in keys)
 
 
 def possible_orphans(

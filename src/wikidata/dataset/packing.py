@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from wikidata.config import Table
 from wikidata.dataset.survey import Partitions
-from wikidata.errors import ManifestError, StagingError
+from wikidata.errors import ManifestError, StagingError, first_line
 from wikidata.names import packed_path
 
 PACKED_ROW_GROUP_BYTES = 128 << 20
@@ -185,8 +185,7 @@ def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
                 for batch in large.iter_batches(_BATCH_ROWS, use_threads=False):
                     yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ManifestError(f"{table}: {path} cannot be read as Parquet: {reason}") from error
+            raise ManifestError(f"{table}: {path} cannot be read as Parquet: {first_line(error)}") from error
 
 
 def _conform(part: pa.Table, schema: pa.Schema, key: str, table: Table) -> pa.Table:

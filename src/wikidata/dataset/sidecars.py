@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from wikidata.config import Table
-from wikidata.errors import ManifestError
+from wikidata.errors import ManifestError, first_line
 from wikidata.names import Source, key_folder
 
 
@@ -37,7 +37,7 @@ def _read_sidecar(sidecar: Path, table: Table) -> dict[str, int]:
         frame = pl.read_parquet(sidecar, columns=[table.partition_column, "rows"], hive_partitioning=False)
         keys, rows = frame[table.partition_column].cast(pl.String), frame["rows"].cast(pl.Int64)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise ManifestError(f"{table}: the sidecar {sidecar} cannot be read: {_first_line(error)}") from error
+        raise ManifestError(f"{table}: the sidecar {sidecar} cannot be read: {first_line(error)}") from error
     if keys.null_count() or rows.null_count() or keys.n_unique() != keys.len():
         raise ManifestError(f"{table}: the sidecar {sidecar} has null or repeated keys: partition its source again")
     return dict(zip(keys, rows, strict=True))
@@ -58,7 +58,3 @@ def _compare(counted: dict[str, int], promised: dict[str, int], source: str, tab
 
 def _union(*mappings: Iterable[str]) -> list[str]:
     return sorted(set().union(*mappings))
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

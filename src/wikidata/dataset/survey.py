@@ -20,7 +20,7 @@ import pyarrow as pa
 from wikidata.config import Table
 from wikidata.dataset.footers import MAGIC, Footer, FooterReader
 from wikidata.dataset.sidecars import check_parts
-from wikidata.errors import ManifestError
+from wikidata.errors import ManifestError, first_line
 from wikidata.names import is_unpartitioned, key_of, partition_files_of
 
 HASH_THREADS = min(4, os.cpu_count() or 1)
@@ -136,8 +136,7 @@ def content_of(file: Path) -> tuple[str, int]:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         return digest, FooterReader()(str(file)).rows
     except (pa.ArrowException, OSError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ManifestError(f"it cannot be read as Parquet: {reason}") from error
+        raise ManifestError(f"it cannot be read as Parquet: {first_line(error)}") from error
 
 
 def _scan(folder: "Path | os.DirEntry[str]") -> Iterator["os.DirEntry[str]"]:
@@ -216,8 +215,7 @@ def _checked_footer(footer: FooterReader, source: str | bytes, path: str, table:
     try:
         return footer(source)
     except (pa.ArrowException, OSError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ManifestError(f"{table}: {path} cannot be read as Parquet: {reason}") from error
+        raise ManifestError(f"{table}: {path} cannot be read as Parquet: {first_line(error)}") from error
 
 
 def _open_regular(path: str) -> int:

@@ -1,12 +1,11 @@
 """The Hub, through huggingface_hub as a library: who we are, which repos there are, what is in them."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import islice
 from json import JSONDecodeError
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from wikidata.config import Layout
 from wikidata.errors import (
@@ -17,21 +16,21 @@ from wikidata.errors import (
     NotArrivedError,
     ProgramError,
     QuotaError,
-    UsageError,
 )
-from wikidata.hub.files import RemoteFile, Snapshot
+from wikidata.hub.files import Overview, RemoteFile, Snapshot
 from wikidata.hub.identity import Identity, parse_identity
 from wikidata.hub.refusals import explain
 from wikidata.hub.versions import SUPPORTED, installed_version
-from wikidata.names import is_key_folder, parse_data_file
+from wikidata.names import parse_data_file
 from wikidata.retry import RetryPolicy
 
 try:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, get_token, hf_hub_url
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile, RepoFolder
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
 
+    from wikidata.hub.login import check_online, stored_token
     from wikidata.hub.transport import HTTP_ERRORS
 except ImportError as error:
     raise ProgramError(
@@ -49,26 +48,11 @@ _FILES_TO_TRY = 1_000
 
 _FILES_A_PAGE = 1_000
 _UNKNOWN_ADDRESS = {404, 405, 501}
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-_TRUE = {"1", "ON", "YES", "TRUE"}
-"""As huggingface_hub reads them (`constants.py`)."""
 
 _sending = Lock()
 
 Answer = TypeVar("Answer")
 Entry = TypeVar("Entry", RepoFile, RepoFolder)
-
-
-class Overview(NamedTuple):
-    """The head of a repo and its folders; `revision` is None if there is no repo."""
-
-    revision: str | None
-    folders: Sequence[str] = ()
-
-    @property
-    def key_folders(self) -> list[str]:
-        """The folders of keys, `language=en`."""
-        return [folder for folder in self.folders if is_key_folder(folder)]
 
 
 class Hub:
@@ -79,9 +63,8 @@ class Hub:
     """
 
     def __init__(self, retry: RetryPolicy) -> None:
-        if offline := [name for name in _OFFLINE if os.environ.get(name, "").upper() in _TRUE]:
-            raise UsageError(f"{offline[0]}={os.environ[offline[0]]} forbids all questions to the Hub: unset it")
-        self.token = _stored_token()
+        check_online()
+        self.token = stored_token()
         self._api = HfApi(retry.settings.hf_endpoint or None, token=self.token, library_name="wikidata-push")
         self._retry = retry
 
@@ -320,10 +303,3 @@ def _is_bare(error: HfHubHTTPError, statuses: Set[int]) -> bool:
 
 def _remote(file: RepoFile) -> RemoteFile:
     return RemoteFile(file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
-
-
-def _stored_token() -> str | None:
-    try:
-        return get_token()
-    except OSError as error:
-        raise HubRefusedError(f"cannot read the stored login, {error.filename}: {error.strerror}: mend it") from error

@@ -1,13 +1,14 @@
 """Files on the Hub, and whether they are the same as local ones."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from wikidata.names import is_key_folder
 from wikidata.records.manifest import Manifest
 
 
@@ -34,6 +35,18 @@ class RemoteFile(NamedTuple):
             return self.blob_id == _git_blob_id(local.read_bytes())
         except OSError:
             return False
+
+
+class Overview(NamedTuple):
+    """The head of a repo and its folders; `revision` is None if there is no repo."""
+
+    revision: str | None
+    folders: Sequence[str] = ()
+
+    @property
+    def key_folders(self) -> list[str]:
+        """The folders of keys, `language=en`."""
+        return [folder for folder in self.folders if is_key_folder(folder)]
 
 
 @dataclass(frozen=True)

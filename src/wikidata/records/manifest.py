@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from wikidata.config import Table
-from wikidata.errors import DiskError, ManifestError
+from wikidata.errors import DiskError, ManifestError, first_line
 from wikidata.names import chunk_folder, data_files_of
 from wikidata.system.files import make_private_folder, write_atomically
 
@@ -130,7 +130,7 @@ def parse_manifest(content: bytes, chunk: int, table: Table, folder: Path) -> Ma
     try:
         files = pl.read_csv(content, schema_overrides=PACKED_SCHEMA)
     except pl.exceptions.PolarsError as error:
-        raise ManifestError(next(iter(str(error).splitlines()), type(error).__name__)) from error
+        raise ManifestError(first_line(error)) from error
     if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
         raise ManifestError("other columns, or empty cells")
     paths = files["path"].to_list()

@@ -52,7 +52,7 @@ def find_program(name: str) -> str:
 def find_uploader(name: str, manifest_dir: Path) -> Uploader:
     """That program, with its generation by the version that it says it has.
 
-    The version is remembered in `manifest_dir` by the program's path and modification time. Raises ProgramError
+    The answer is cached in `manifest_dir` by the program's path and modification time. Raises ProgramError
     saying what to do if the program is absent, a stub, or of a version that cannot upload.
     """
     program = find_program(name)
