@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from wikidata.config import Settings, Table, check_repo_id
 from wikidata.errors import HubRefusedError, PushError, TablesFailedError
-from wikidata.hub.client import LONGEST_ANSWER_SECONDS, Hub
+from wikidata.hub.client import Hub
 from wikidata.hub.identity import Identity
-from wikidata.hub.transport import confined
+from wikidata.hub.transport import LONGEST_ANSWER_SECONDS, confined
 from wikidata.records.notices import is_news as is_news_of
 from wikidata.report.listener import Listener
 from wikidata.retry import RetryPolicy

@@ -96,7 +96,7 @@ def holder_of(box: Box) -> tuple[int, str]:
     since = datetime.fromtimestamp(holder["since"], UTC)
     assert 0 <= (datetime.now(UTC) - since).total_seconds() < 60
     who = f"process {holder['pid']} on {holder['host']} ({holder['purpose']})"
-    return holder["pid"], f"{who} has been pushing since {since:%Y-%m-%d %H:%M:%S} UTC: try again when it is done"
+    return holder["pid"], f"{who} holds the lock since {since:%Y-%m-%d %H:%M:%S} UTC: try again when it is done"
 
 
 def run(start: Start, box: Box) -> "Done | subprocess.CompletedProcess[str]":
@@ -168,7 +168,7 @@ def assert_is_about_the_lock(said: str, words: tuple[str, ...]) -> None:
     """A tick that is turned away says nothing; who pushes by hand reads one line."""
     assert (said == "") == (words == TICK)
     assert said.count("\n") <= 1
-    assert words == TICK or "has been pushing since 2" in said or "another push is just starting" in said
+    assert words == TICK or "holds the lock since 2" in said or "another push is just starting" in said
 
 
 def assert_pushed_once(box: Box, hub: RunningHub, repos: dict[Table, str]) -> None:

@@ -19,7 +19,7 @@ def test_a_second_push_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    who = rf"process {holder.pid} on .* \(chunk 3\) has been pushing since 20"
+    who = rf"process {holder.pid} on .* \(chunk 3\) holds the lock since 20"
     with pytest.raises(LockedError, match=who), hold(tmp_path, "chunk 4"):
         pytest.fail("two held the lock")
     holder.kill()

@@ -37,8 +37,6 @@ except ImportError as error:
         f"huggingface_hub {installed_version() or '(none)'} is installed, and this needs {SUPPORTED}: run make setup"
     ) from error
 
-LONGEST_ANSWER_SECONDS = 60.0
-"""How long to wait for the Hub to connect, and for each part of an answer."""
 PATHS_A_REQUEST = 400
 """Paths asked for at once; the Hub answers 413 to some thousands."""
 
@@ -267,7 +265,6 @@ class Hub:
 
     def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer or none is to be expected; errors name the `subject`."""
-
         return self._retry(lambda: self._once(subject, question))
 
     def _once(self, subject: str, question: Callable[[], Answer]) -> Answer:

@@ -22,6 +22,9 @@ HTTP_ERRORS: tuple[type[Exception], ...] = (OSError, HfHubHTTPError.__bases__[0]
 """Everything that a request may fail with. Errors of requests are all OSErrors; those of httpx descend from the class
 that huggingface_hub's own error has as its first base."""
 
+LONGEST_ANSWER_SECONDS = 60.0
+"""How long to wait for the Hub to connect, and for each part of an answer."""
+
 Factory = Callable[[], Any]
 
 _BY_REQUESTS = hasattr(huggingface_hub, "configure_http_backend")
