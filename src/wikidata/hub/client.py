@@ -90,10 +90,7 @@ class Hub:
         revision = self.head(repo_id)
         if revision is None:
             return Overview(None)
-        folders = [each.path for each in self._entries(repo_id, revision, RepoFolder)]
-        if "" in folders:  # hfd does not name them
-            folders = sorted({path.partition("/")[0] for path in self.files(repo_id, revision) if "/" in path})
-        return Overview(revision, folders)
+        return Overview(revision, self._folders(repo_id, revision))
 
     def layout_of(self, repo_id: str, overview: Overview) -> Layout | None:
         """The layout of the data files of a repo; None if it has none. Costs 1 request if it has any, 3 at most."""
@@ -134,7 +131,12 @@ class Hub:
 
         `tell` is called with the number of files so far, now and then.
         """
-        entries = self._entries(repo_id, revision, RepoFile, folder, recursive=True, tell=tell)
+        try:
+            entries = self._entries(repo_id, revision, RepoFile, folder, recursive=True, tell=tell)
+        except HubUnavailableError:  # hfd answers 500 if there is no such folder
+            if folder is None or folder in self._folders(repo_id, revision):
+                raise
+            return {}
         return {entry.path: _remote(entry) for entry in entries}
 
     def download(self, repo_id: str, revision: str, path: str, folder: Path) -> Path:
@@ -214,6 +216,12 @@ class Hub:
                 return None
             raise
         return bytes(answer.content)
+
+    def _folders(self, repo_id: str, revision: str) -> list[str]:
+        folders = [each.path for each in self._entries(repo_id, revision, RepoFolder)]
+        if "" in folders:  # hfd does not name them
+            folders = sorted({path.partition("/")[0] for path in self.files(repo_id, revision) if "/" in path})
+        return folders
 
     def _head(self, repo_id: str) -> str | None:
         try:
