@@ -65,7 +65,6 @@ def read_back(hub: RunningHub, results: Path) -> bool:
 
 
 def say(line: str) -> None:
-    """A heading."""
     print(f"\n{line}", flush=True)
 
 

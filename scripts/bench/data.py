@@ -12,8 +12,10 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from localhub.testing import running_hub
 from scripts.sample.build import write_sample
 from scripts.sample.keys import choose_keys
-from scripts.sample.source_files import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.source_files import RESULTS, STATE
+from scripts.sample.write import make_folders, write_state
 from wikidata.config import HF_USER, Layout, Table, target_repos
+from wikidata.names import Source
 from wikidata.state import Step
 
 CHUNK = 3
@@ -78,7 +80,7 @@ def pushed_states(root: Path, scale: Scale) -> None:
     for chunk in range(chunks):
         parts = files // chunks + (chunk < files % chunks)
         for part in range(parts):
-            _write_state(root, SourceFile(chunk, part, parts), Step.PUSH)
+            write_state(root, Source(chunk, part, parts), Step.PUSH)
 
 
 def large_key(root: Path, scale: Scale) -> None:
@@ -86,14 +88,14 @@ def large_key(root: Path, scale: Scale) -> None:
 
     The text is random letters, the same every time. No other table has files, and there are no sidecars.
     """
+    make_folders(root)
     folder = root / RESULTS / Table.LABELS / "language=en"
-    for parent in (folder, root / STATE, root / AUDIT / Table.LABELS):
-        parent.mkdir(parents=True)
+    folder.mkdir()
     rows = -(-scale.key_bytes // scale.key_parts // RANDOM_BYTES_A_ROW)
     for part in range(scale.key_parts):
-        file = SourceFile(CHUNK, part, scale.key_parts)
+        file = Source(CHUNK, part, scale.key_parts)
         _random_labels(part * rows, rows).write_parquet(folder / f"{file.stem}.parquet", row_group_size=100_000)
-        _write_state(root, file, Step.PARTITION)
+        write_state(root, file, Step.PARTITION)
 
 
 def hub_with_files(root: Path, scale: Scale, layout: Layout | None) -> None:
@@ -117,13 +119,9 @@ def other_paths(table: Table, layout: Layout, others: Size) -> list[str]:
     names = [f"chunk_{OTHER_CHUNK + number}" for number in numbers]
     if layout is Layout.FILES:
         whole = (divmod(number, OTHER_PARTS) for number in numbers)
-        names = [SourceFile(OTHER_CHUNK + chunk, part, OTHER_PARTS).stem for chunk, part in whole]
+        names = [Source(OTHER_CHUNK + chunk, part, OTHER_PARTS).stem for chunk, part in whole]
     keys = choose_keys(table, others.keys)
     return [f"{table.partition_column}={key}/{name}.parquet" for key in keys for name in names]
-
-
-def _write_state(root: Path, file: SourceFile, step: Step) -> None:
-    (root / STATE / f"{file.stem}.jsonl").write_text(f'{{"step": {step:d}}}\n')
 
 
 def _random_labels(first: int, rows: int) -> pl.DataFrame:

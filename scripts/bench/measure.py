@@ -79,7 +79,6 @@ def result_of(row: Row, runs: Runs, is_judged: bool) -> dict[str, Any]:
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """The results as aligned text."""
     return table_of([_cells(result) for result in results], COLUMNS)
 
 

@@ -75,5 +75,4 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> str:
 
 
 def say(line: str) -> None:
-    """A line of progress."""
     print(line, file=sys.stderr, flush=True)

@@ -21,10 +21,11 @@ from pathlib import Path
 
 from localhub.faults import Quota
 from localhub.testing import RunningHub, running_hub
+from scripts.bench.workspace import say
 from scripts.rehearsal.checks import check_commits, check_listing, check_rows, check_steps, most_within
-from scripts.rehearsal.chunks import choose, read_sizes
+from scripts.rehearsal.chunks import read_sizes
 from scripts.rehearsal.contents import Contents
-from scripts.rehearsal.cron import Cron, say
+from scripts.rehearsal.cron import Cron
 from scripts.rehearsal.pipeline import Pipeline
 from scripts.rehearsal.remote import FAULTS, QUOTA, list_repo, read_rows
 from scripts.rehearsal.report import Figures, count_pushes, write_report
@@ -39,7 +40,7 @@ def main() -> int:
     """Rehearse; returns 1 if something does not hold."""
     is_quick = os.environ.get("QUICK") == "1"
     given = _parser(is_quick).parse_args()
-    sizes = choose(read_sizes(), given.chunks, is_quick, given.seed)
+    sizes = read_sizes(is_quick)
     root = given.root.absolute() if given.root else Path(tempfile.mkdtemp(prefix="rehearsal-"))
     say(f"{len(sizes)} chunks of {sum(sizes.values()):,} parts in {root}")
     contents = Contents(given.seed, given.keys, given.rows)
@@ -58,7 +59,6 @@ def _parser(is_quick: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     keys, minutes = (12, 15.0) if is_quick else (36, 60.0)
-    add("--chunks", type=int, choices=range(1, 114), metavar="N", help="so many random chunks (default: see above)")
     add("--keys", type=int, default=keys, metavar="N", help="keys of each table (%(default)s)")
     add("--rows", type=int, default=2, metavar="N", help="rows of a key in a part (%(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="another order, other keys and rows")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 
 import polars as pl
 
@@ -30,7 +31,9 @@ def check_listing(repo: str, listing: Listing, chunks: Collection[int]) -> Itera
     """A repo stays within the Hub's limits, and has nothing but these chunks, in one layout."""
     if len(listing.sizes) > FILES_A_REPO:
         yield f"{repo}: {len(listing.sizes):,} files, and the Hub advises at most {FILES_A_REPO:,}"
-    for folder, entries in entries_by_folder(listing.sizes).items():
+    folders = {str(folder) for path in listing.sizes for folder in PurePosixPath(path).parents} - {"."}
+    inside = Counter(path.rpartition("/")[0] for path in folders.union(listing.sizes))
+    for folder, entries in inside.items():
         if entries > ENTRIES_A_FOLDER:
             yield f"{repo}/{folder}: {entries:,} entries, and the Hub takes at most {ENTRIES_A_FOLDER:,}"
     for path, size_bytes in listing.sizes.items():
@@ -42,17 +45,6 @@ def check_listing(repo: str, listing: Listing, chunks: Collection[int]) -> Itera
         yield f"{repo}: {len(unknown)} files or chunks that nobody made, such as {unknown[0]}"
     if lacking := {REMOTE_COLUMNS, *map(remote_manifest, chunks)} ^ set(listing.records):
         yield f"{repo}: {len(lacking)} records are missing or too many, such as {min(lacking)}"
-
-
-def entries_by_folder(paths: Collection[str]) -> dict[str, int]:
-    """The number of files and folders directly in each folder; the uppermost is `""`."""
-    inside: dict[str, set[str]] = {"": set()}
-    for path in paths:
-        while path:
-            folder, _, name = path.rpartition("/")
-            inside.setdefault(folder, set()).add(name)
-            path = folder
-    return {folder: len(names) for folder, names in inside.items()}
 
 
 def check_rows(where: str, expected: pl.DataFrame, found: pl.DataFrame) -> Iterator[str]:

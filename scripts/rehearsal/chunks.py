@@ -1,11 +1,11 @@
 """The real chunks, which of them a rehearsal has, and the order in which their parts are ready."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
-from scripts.sample.source_files import SourceFile
+from wikidata.names import Source
 
 CHUNK_SIZES = Path(__file__).with_name("chunk_sizes.csv")
 """The number of parts of every chunk of the dataset philippesaade/wikidata on the Hugging Face Hub."""
@@ -17,29 +17,22 @@ OPEN_CHUNKS = 5
 """Chunks that the pipeline works on at the same time, so that files of unfinished ones always lie about."""
 
 
-def read_sizes() -> dict[int, int]:
-    """The number of parts of each of the 113 chunks."""
+def read_sizes(is_quick: bool = False) -> dict[int, int]:
+    """The number of parts of each of the 113 chunks, or of QUICK_CHUNKS alone."""
     with CHUNK_SIZES.open(newline="") as file:
-        return {int(row["chunk"]): int(row["parts"]) for row in csv.DictReader(file)}
+        sizes = {int(row["chunk"]): int(row["parts"]) for row in csv.DictReader(file)}
+    return {chunk: parts for chunk, parts in sizes.items() if not is_quick or chunk in QUICK_CHUNKS}
 
 
-def choose(sizes: Mapping[int, int], count: int | None, is_quick: bool, seed: int) -> dict[int, int]:
-    """The chunks of a rehearsal: `count` random ones, else those of QUICK_CHUNKS, else all."""
-    chosen: Sequence[int] = QUICK_CHUNKS if is_quick else list(sizes)
-    if count is not None:
-        chosen = seeded(seed, "chunks").sample(sorted(sizes), count)
-    return {chunk: sizes[chunk] for chunk in sorted(chosen)}
-
-
-def in_random_order(sizes: Mapping[int, int], seed: int) -> Iterator[SourceFile]:
+def in_random_order(sizes: Mapping[int, int], seed: int) -> Iterator[Source]:
     """Every part of every chunk once; OPEN_CHUNKS chunks at any time are begun and not finished, if there are any."""
     chance = seeded(seed, "order")
     waiting = chance.sample(sorted(sizes), len(sizes))
-    begun: list[list[SourceFile]] = []
+    begun: list[list[Source]] = []
     while waiting or begun:
         while waiting and len(begun) < OPEN_CHUNKS:
             chunk = waiting.pop()
-            parts = [SourceFile(chunk, part, sizes[chunk]) for part in range(sizes[chunk])]
+            parts = [Source(chunk, part, sizes[chunk]) for part in range(sizes[chunk])]
             begun.append(chance.sample(parts, len(parts)))
         parts = chance.choice(begun)
         yield parts.pop()

@@ -5,8 +5,8 @@ import polars as pl
 from scripts.rehearsal.chunks import seeded
 from scripts.sample.builtin import BuiltinSource
 from scripts.sample.entities import SCHEMAS
-from scripts.sample.source_files import SourceFile
 from wikidata.config import Table
+from wikidata.names import Source
 
 
 class Contents(BuiltinSource):
@@ -20,7 +20,7 @@ class Contents(BuiltinSource):
         super().__init__(keys, rows, seed)
         self.seed = seed
 
-    def rows(self, table: Table, file: SourceFile) -> pl.DataFrame:
+    def rows(self, table: Table, file: Source) -> pl.DataFrame:
         """The rows of a table that a part has."""
         first, *others = self.keys[table]
         chosen = seeded(self.seed, table.value, file.chunk, file.part).sample(others, len(others) // 3)
@@ -28,7 +28,7 @@ class Contents(BuiltinSource):
 
     def expected(self, table: Table, chunk: int, parts: int) -> pl.DataFrame:
         """Every row that a table of a chunk has, as `key`, `id` and `digest`."""
-        rows = pl.concat(self.rows(table, SourceFile(chunk, part, parts)) for part in range(parts))
+        rows = pl.concat(self.rows(table, Source(chunk, part, parts)) for part in range(parts))
         return digests(table, rows, pl.col(table.partition_column))
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.bench.workspace import say
 from scripts.peak_memory import peak_bytes
 from scripts.rehearsal.chunks import seeded
 from scripts.rehearsal.pipeline import Pipeline
@@ -35,7 +36,6 @@ class Tick:
     peak_bytes: int = 0
 
     def has_ended(self) -> bool:
-        """Look at the process."""
         self.peak_bytes = max(self.peak_bytes, peak_bytes(self.process.pid))
         return self.process.poll() is not None
 
@@ -122,8 +122,3 @@ class Cron:
             )
         self.ticks.append(Tick(process, stderr))
         return self.ticks[-1]
-
-
-def say(line: str) -> None:
-    """A line of progress, or about what does not hold."""
-    print(line, file=sys.stderr, flush=True)

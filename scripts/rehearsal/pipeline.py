@@ -7,9 +7,10 @@ from pathlib import Path
 
 from scripts.rehearsal.chunks import in_random_order, seeded
 from scripts.rehearsal.contents import Contents
-from scripts.sample.source_files import STATE, SourceFile, find_files
+from scripts.sample.source_files import STATE, find_files
 from scripts.sample.write import Options, make_folders, write_table
 from wikidata.config import Table
+from wikidata.names import Source
 from wikidata.state import Step, parse_step
 
 CHUNKS_AHEAD = 4
@@ -35,7 +36,7 @@ class Pipeline(threading.Thread):
         self.error: BaseException | None = None
         self.complete: set[int] = set()
         self.pushed: set[int] = set()
-        self._options = Options(contents, split_keys=(), incomplete=(), sidecars=True, process_files=True)
+        self._options = Options(contents, split_keys=(), incomplete=(), process_files=True)
         self._chance = seeded(seed, "torn")
         self._missing = Counter(sizes)
         self._cleared: set[int] = set()
@@ -85,7 +86,7 @@ class Pipeline(threading.Thread):
                 (self.root / path).unlink()
         self._cleared |= self.pushed
 
-    def _partition(self, source: SourceFile) -> None:
+    def _partition(self, source: Source) -> None:
         self._write_state(source, Step.PROCESS)
         for table in Table:
             files, rows = write_table(self.root, table, source, self._options)
@@ -96,7 +97,7 @@ class Pipeline(threading.Thread):
         if not self._missing[source.chunk]:
             self.complete.add(source.chunk)
 
-    def _write_state(self, source: SourceFile, step: Step, is_last: bool = False) -> None:
+    def _write_state(self, source: Source, step: Step, is_last: bool = False) -> None:
         """Write a state file in place, sometimes with a pause in the middle of its line."""
         share, seconds = TORN_LAST_STATES if is_last else TORN_STATES
         line = STEP % step
@@ -111,8 +112,8 @@ class Pipeline(threading.Thread):
     def _is_pushed(self, chunk: int) -> bool:
         """Whether all parts are at PUSH; the last one is raised last, so most often one look is enough."""
         parts = self.sizes[chunk]
-        files = (self._state_file(SourceFile(chunk, part, parts)) for part in reversed(range(parts)))
+        files = (self._state_file(Source(chunk, part, parts)) for part in reversed(range(parts)))
         return all(parse_step(file.read_bytes()) == Step.PUSH for file in files)
 
-    def _state_file(self, source: SourceFile) -> Path:
+    def _state_file(self, source: Source) -> Path:
         return self.root / STATE / f"{source.stem}.jsonl"

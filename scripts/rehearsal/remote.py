@@ -1,4 +1,4 @@
-"""The Hub of a rehearsal: how it misbehaves, and what is on it at the end, as any reader would see it."""
+"""The Hub of a rehearsal: how it misbehaves, and what is on it at the end."""
 
 import io
 import re
@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import polars as pl
-from huggingface_hub import HfApi, get_session, hf_hub_url
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub import get_session, hf_hub_url
 
 from localhub.faults import Action, Fault, Quota
 from localhub.testing import RunningHub
@@ -51,9 +50,7 @@ class Listing(NamedTuple):
 
 
 def list_repo(hub: RunningHub, repo: str, table: Table) -> Listing:
-    """List the head of a repo."""
-    entries = HfApi(endpoint=hub.endpoint, token=hub.token).list_repo_tree(repo, recursive=True, repo_type="dataset")
-    return sort_out(table, {entry.path: entry.size for entry in entries if isinstance(entry, RepoFile)})
+    return sort_out(table, {path: file.size for path, file in hub.files(repo).items()})
 
 
 def sort_out(table: Table, sizes: Mapping[str, int]) -> Listing:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from localhub.counts import Counts
-from scripts.rehearsal.cron import Cron, say
+from scripts.bench.measure import readable
+from scripts.bench.workspace import say
+from scripts.rehearsal.cron import Cron
 from scripts.rehearsal.remote import FAULTS
-from wikidata.report.terminal import readable_bytes, table_of
+from wikidata.report.terminal import table_of
 
 MOST_LINES = 20
 Figures = dict[str, Any]
@@ -56,12 +58,8 @@ def lines(figures: Figures) -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield what, f"{sum(value.values()):,}"
             yield from ((f"  {part}", f"{count:,}") for part, count in sorted(value.items()) if count)
-        elif name.endswith("_bytes"):
-            yield what, readable_bytes(value)
-        elif name.endswith("_seconds"):
-            yield what, f"{value:,.1f} s"
         else:
-            yield what, f"{value:,}" if isinstance(value, int) else " and ".join(value)
+            yield what, " and ".join(value) if isinstance(value, list) else readable(name, value)
 
 
 def write_report(path: Path, options: Figures, figures: Figures, violations: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 The same command can be typed again, also after a push: what is there already and equal stays as it is, and so do state
 files at a later step; a chunk made with --incomplete is completed without it. If ROOT has other data of these chunks,
-nothing is written (exit code 2) unless --force is given. Other chunks and other files are never touched.
+nothing is written (exit code 2). Other chunks and other files are never touched.
 
 The built-in set repeats a few well-known entities of Wikidata, described in our own words; ids beyond those are made up
 (in chunk 3, a copy of Q42 is Q3000000042). Keys that are not lower-case codes are left out and reported on stderr.
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     try:
-        if given["entities"] and (given["rows"], given["seed"]) != (None, None):
-            raise SampleError("--rows and --seed are for the built-in set, not for --entities")
+        if given["entities"] and given["rows"] is not None:
+            raise SampleError("--rows is for the built-in set, not for --entities")
         sample = write_sample(**{name: value for name, value in given.items() if value is not None})
     except SampleError as error:
         parser.error(str(error))
@@ -57,13 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--chunks", metavar="C,…", type=_chunks, required=True, help="such as 3,30, of 4 parts each, or 3=4,30=2")
     add("--keys", metavar="N", type=int, help=f"keys of each table (default {DEFAULT_KEYS}; with FILE, all it has)")
     add("--rows", metavar="N", type=int, help=f"rows of each key in each part (default {DEFAULT_ROWS})")
-    add("--seed", metavar="N", type=int, help="another order of the built-in entities (default 0)")
     add("--entities", metavar="FILE", type=Path, help="rows from Wikibase JSON lines, plain or .gz, in their order")
     add("--incomplete", metavar="C,…", type=_chunks, help="chunks whose last part is at PROCESS")
     add("--split", dest="split_keys", metavar="KEY,…", type=lambda text: text.split(","), help="keys with two files")
-    add("--no-sidecars", dest="sidecars", action="store_false", help="nothing in audit/, as of older runs")
     add("--no-process-files", dest="process_files", action="store_false", help="no unpartitioned files but at PROCESS")
-    add("--force", action="store_true", help="replace other data of these chunks, and lower their steps")
     return parser
 
 

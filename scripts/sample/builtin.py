@@ -10,8 +10,8 @@ import polars as pl
 
 from scripts.sample.entities import NO_LANGUAGE, SCHEMAS, read_entities
 from scripts.sample.keys import choose_keys
-from scripts.sample.source_files import SourceFile
 from wikidata.config import Table
+from wikidata.names import Source
 
 WELL_KNOWN = Path(__file__).with_name("well_known.ndjson")
 
@@ -39,7 +39,7 @@ class BuiltinSource:
         tables[Table.CLAIMS] = _with_names(tables[Table.CLAIMS], tables[Table.LABELS])
         self._grids = {table: _grid(table, rows, self.keys[table], seed) for table, rows in tables.items()}
 
-    def rows(self, table: Table, file: SourceFile) -> pl.DataFrame:
+    def rows(self, table: Table, file: Source) -> pl.DataFrame:
         """The rows of a table that come from one source file, with the columns of SCHEMAS."""
         grid = self._grids[table]
         size = grid.height // len(self.keys[table])

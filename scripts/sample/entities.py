@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from scripts.sample.source_files import SampleError, SourceFile
+from scripts.sample.source_files import SampleError
 from wikidata.config import Table
+from wikidata.names import Source
 
 NO_LANGUAGE = "mul"
 """Wikimedia's code for "multiple languages"."""
@@ -59,10 +60,10 @@ class EntitySource:
     left out because they are not lower-case codes, with their rows.
     """
 
-    def __init__(self, path: Path, files: Sequence[SourceFile], key_count: int | None) -> None:
+    def __init__(self, path: Path, files: Sequence[Source], key_count: int | None) -> None:
         self.keys: dict[Table, list[str]] = {}
         self.invalid_keys: dict[tuple[Table, str], int] = {}
-        self._rows: dict[tuple[Table, SourceFile], pl.DataFrame] = {}
+        self._rows: dict[tuple[Table, Source], pl.DataFrame] = {}
         entities = read_entities(path)
         file_index = (pl.col("entity") * len(files) // entities.number).alias("file")
         for table, rows in entities.tables.items():
@@ -75,7 +76,7 @@ class EntitySource:
             parts = chosen.partition_by("file", as_dict=True, include_key=False, maintain_order=True)
             self._rows |= {(table, files[index]): part for (index,), part in parts.items()}
 
-    def rows(self, table: Table, file: SourceFile) -> pl.DataFrame:
+    def rows(self, table: Table, file: Source) -> pl.DataFrame:
         """The rows of a table that come from one source file, with the columns of SCHEMAS."""
         return self._rows.get((table, file), SCHEMAS[table].to_frame())
 

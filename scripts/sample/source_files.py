@@ -1,10 +1,9 @@
-"""Names: source files, and the files below the root that are made of them."""
+"""The folders below the root, and which files there belong to which chunk."""
 
 import os
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 STATE, RESULTS, AUDIT = "state", "results", "audit"
 
@@ -13,19 +12,6 @@ _OF_CHUNK = re.compile(r"chunk_([0-9]+)-.*\.(?:jsonl|parquet)")
 
 class SampleError(ValueError):
     """The sample that was asked for cannot be made; the message is one line."""
-
-
-class SourceFile(NamedTuple):
-    """A file of the dump; `parts` is the number of parts of its chunk."""
-
-    chunk: int
-    part: int
-    parts: int
-
-    @property
-    def stem(self) -> str:
-        """The name of its files without their extension."""
-        return f"chunk_{self.chunk}-{self.part:05d}-of-{self.parts:05d}"
 
 
 def chunk_of(path: str) -> int | None:

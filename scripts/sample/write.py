@@ -9,8 +9,9 @@ import polars as pl
 
 from scripts.sample.builtin import BuiltinSource
 from scripts.sample.entities import EntitySource
-from scripts.sample.source_files import AUDIT, RESULTS, STATE, SourceFile
+from scripts.sample.source_files import AUDIT, RESULTS, STATE
 from wikidata.config import Table
+from wikidata.names import Source
 from wikidata.state import Step
 
 # Fixed, since the default depends on how a frame lies in memory, and equal samples have equal bytes.
@@ -27,31 +28,33 @@ class Options:
     source: BuiltinSource | EntitySource
     split_keys: Collection[str]
     incomplete: Collection[int]
-    sidecars: bool
     process_files: bool
 
-    def step(self, file: SourceFile) -> Step:
+    def step(self, file: Source) -> Step:
         """The step that a source file stands at."""
         is_caught = file.chunk in self.incomplete and file.part == file.parts - 1
         return Step.PROCESS if is_caught else Step.PARTITION
 
 
-def write_files(root: Path, files: Sequence[SourceFile], options: Options) -> tuple[int, int]:
+def write_files(root: Path, files: Sequence[Source], options: Options) -> tuple[int, int]:
     """Write all files of a sample below `root`; return the numbers of partition files and of rows in them."""
     make_folders(root)
     for file in files:
-        (root / STATE / f"{file.stem}.jsonl").write_text(f'{{"step": {options.step(file):d}}}\n')
+        write_state(root, file, options.step(file))
     written = [write_table(root, table, file, options) for table, file in product(Table, files)]
     return sum(files for files, _ in written), sum(rows for _, rows in written)
 
 
+def write_state(root: Path, file: Source, step: Step) -> None:
+    (root / STATE / f"{file.stem}.jsonl").write_text(f'{{"step": {step:d}}}\n')
+
+
 def make_folders(root: Path) -> None:
-    """Make the folders that files of all tables go to."""
     for folder in (STATE, *(f"{parent}/{table}" for parent in (RESULTS, AUDIT) for table in Table)):
         (root / folder).mkdir(parents=True)
 
 
-def write_table(root: Path, table: Table, file: SourceFile, options: Options) -> tuple[int, int]:
+def write_table(root: Path, table: Table, file: Source, options: Options) -> tuple[int, int]:
     """Write what one source file has for a table; return the numbers of partition files and of rows in them."""
     rows = options.source.rows(table, file)
     is_partitioned = options.step(file) >= Step.PARTITION
@@ -59,11 +62,10 @@ def write_table(root: Path, table: Table, file: SourceFile, options: Options) ->
         rows.write_parquet(root / RESULTS / table / f"{file.stem}.parquet", row_group_size=_ROW_GROUP_ROWS)
     if not is_partitioned:
         return 0, 0
-    if options.sidecars:
-        sidecar = rows.group_by(table.partition_column).agg(
-            rows=pl.len().cast(pl.Int64), min_id=pl.col("id").min(), max_id=pl.col("id").max()
-        )
-        sidecar.sort(table.partition_column).write_parquet(root / AUDIT / table / f"{file.stem}.parquet")
+    sidecar = rows.group_by(table.partition_column).agg(
+        rows=pl.len().cast(pl.Int64), min_id=pl.col("id").min(), max_id=pl.col("id").max()
+    )
+    sidecar.sort(table.partition_column).write_parquet(root / AUDIT / table / f"{file.stem}.parquet")
     rows = _with_target(table, file, rows, options.split_keys)
     # In one pass, which takes half as long as a write_parquet for each. polars calls PartitionBy unstable; the lock
     # pins polars.
@@ -77,7 +79,7 @@ def write_table(root: Path, table: Table, file: SourceFile, options: Options) ->
     return rows[_TARGET].n_unique(), rows.height
 
 
-def _with_target(table: Table, file: SourceFile, rows: pl.DataFrame, split_keys: Collection[str]) -> pl.DataFrame:
+def _with_target(table: Table, file: Source, rows: pl.DataFrame, split_keys: Collection[str]) -> pl.DataFrame:
     """Add the target: the latter half of the rows of a split key goes to the file with `_1`."""
     column = table.partition_column
     suffix = pl.lit("")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from localhub import DEFAULT_USER
 from localhub.app import App
-from localhub.faults import Latency, Mischief, Quota
+from localhub.faults.mischief import Mischief
 from localhub.hub import Hub, Settings
 from localhub.server import ADDRESS, Server
 
@@ -24,8 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises it again after it has shut down in good order
     orgs = {name: role or "admin" for name, _, role in (org.partition(":") for org in options.org)}
     settings = Settings(options.multipart_above, options.part_bytes, options.xet)
-    quota = Quota(options.commits_per_hour) if options.commits_per_hour else None
-    mischief = Mischief(Latency(options.latency, options.commit_latency), quota)
     try:
         listener = _listen(options.port)
     except OSError as error:
@@ -35,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"localhub: another one runs with --root {options.root}\n")
         return 1
     hub = Hub(options.root, options.user, orgs, settings)
-    server = Server(App(hub, mischief), options.ready_file)
+    server = Server(App(hub, Mischief()))
     if options.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
@@ -49,14 +47,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--port", type=int, default=0, help="0, the default: any free one")
     add("--user", default=DEFAULT_USER, help="who the default tokens belong to (default: %(default)s)")
     add("--org", action="append", default=[], metavar="NAME[:ROLE]", help="an organisation of the user (role: admin)")
-    add("--ready-file", type=Path, metavar="PATH", help="written with the endpoint, as JSON, once it serves")
     add("--exit-with-stdin", action="store_true", help="end when stdin is closed")
     add("--multipart-above", type=int, default=Settings.multipart_above_bytes, metavar="BYTES")
     add("--part-bytes", type=int, default=Settings.part_bytes, metavar="BYTES")
     add("--xet", action="store_true", help="take in large files by Xet where the client can, as the Hub does")
-    add("--latency", type=float, default=0.0, metavar="SECONDS", help="added to every request")
-    add("--commit-latency", type=float, default=0.0, metavar="SECONDS", help="added to every commit")
-    add("--commits-per-hour", type=int, metavar="N", help="a quota, as the Hub's 128 (default: none)")
     return parser.parse_args(arguments)
 
 

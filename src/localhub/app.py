@@ -14,8 +14,9 @@ from localhub import errors
 from localhub.answers import bearer, refuse, refuse_storage
 from localhub.api.repos import named_repo
 from localhub.errors import RefusedError
-from localhub.faults import Endpoint, Mischief, RateLimit, control
-from localhub.faults.effects import Drop, Victim, quota_headers, suffer
+from localhub.faults import Endpoint, RateLimit, control
+from localhub.faults.effects import Drop, Victim, suffer
+from localhub.faults.mischief import Mischief
 from localhub.hub import Hub
 from localhub.routes import Call, find_call
 
@@ -104,8 +105,7 @@ class App:
         identity = self.hub.identify(request)
         user, quota = identity.user if identity else "", self.mischief.quota
         if quota and not self.mischief.may_commit(user):
-            headers = quota_headers(quota.retry_after, quota.rate_limit)
-            raise RefusedError(429, errors.commit_quota(quota.commits), headers=headers)
+            raise RefusedError(429, errors.commit_quota(quota.commits))
         response = await call.answer()
         self.mischief.note_commit(user, call.repo or "")
         return response

@@ -26,7 +26,6 @@ class Counts:
         return self.repos.get(repo, Counts())
 
     def add(self, repo: str | None, request: str = "", commits: int = 0, uploaded_bytes: int = 0) -> None:
-        """Count a request of a class, commits that landed, content that was taken in."""
         for counts in [self, self.repos.setdefault(repo, Counts())] if repo else [self]:
             counts.requests.update([request] if request else [])
             counts.commits += commits

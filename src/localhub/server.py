@@ -1,16 +1,13 @@
 """uvicorn around the application: where it listens, how it says that it does, and how it ends."""
 
-import json
-import os
 import socket
 import struct
 import sys
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from localhub import READ_TOKEN, WRITE_TOKEN
+from localhub import WRITE_TOKEN
 from localhub.app import App
 
 ADDRESS = "127.0.0.1"
@@ -24,7 +21,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Server(uvicorn.Server):
     """Serves an App on 127.0.0.1 and announces it once connections are accepted."""
 
-    def __init__(self, app: App, ready_file: Path | None) -> None:
+    def __init__(self, app: App) -> None:
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -39,28 +36,18 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._app = app
-        self._ready_file = ready_file
         app.drop = self.drop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so on stdout and in the ready file."""
         await super().startup(sockets)
         port = self.servers[0].sockets[0].getsockname()[1]
-        endpoint = f"http://{ADDRESS}:{port}"
-        if self._ready_file:
-            ready = {"endpoint": endpoint, "token": WRITE_TOKEN, "read_token": READ_TOKEN, "pid": os.getpid()}
-            temporary = self._ready_file.with_name(f".{self._ready_file.name}.tmp")
-            temporary.write_text(json.dumps(ready))
-            temporary.replace(self._ready_file)
         xet = "" if self._app.hub.xet else "export HF_HUB_DISABLE_XET=1\n"
-        sys.stdout.write(f"export HF_ENDPOINT={endpoint}\nexport HF_TOKEN={WRITE_TOKEN}\n{xet}")
+        sys.stdout.write(f"export HF_ENDPOINT=http://{ADDRESS}:{port}\nexport HF_TOKEN={WRITE_TOKEN}\n{xet}")
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let hanging requests go, then end."""
         self._app.closing.set()
-        if self._ready_file:
-            self._ready_file.unlink(missing_ok=True)
         await super().shutdown(sockets)
 
     def drop(self, client: Any, is_reset: bool) -> None:

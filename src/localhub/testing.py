@@ -8,7 +8,7 @@ with running_hub(tmp_path / "hub") as hub:
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
@@ -25,15 +25,11 @@ END_SECONDS = 10.0
 
 
 class HubFile(NamedTuple):
-    """A file of a repo's head."""
-
     size: int
     sha256: str
 
 
 class HubCommit(NamedTuple):
-    """A commit of a repo."""
-
     oid: str
     title: str
     author: str
@@ -151,20 +147,13 @@ def _file_address(repo: str, path: str) -> str:
 
 @contextmanager
 def running_hub(
-    root: Path,
-    *,
-    port: int = 0,
-    user: str = DEFAULT_USER,
-    orgs: Mapping[str, str] | None = None,
-    arguments: Sequence[str] = (),
+    root: Path, *, port: int = 0, user: str = DEFAULT_USER, arguments: Sequence[str] = ()
 ) -> Iterator[RunningHub]:
-    """Run a local Hub with its files below `root`; `orgs` are the user's, with the role in each.
+    """Run a local Hub with its files below `root`; `arguments` are further flags of `python -m localhub`.
 
-    `arguments` are further flags of `python -m localhub`. The server ends with the `with`, and with this process
-    however that ends.
+    The server ends with the `with`, and with this process however that ends.
     """
     command = [sys.executable, "-m", "localhub", "--root", str(root), "--port", str(port), "--user", user]
-    command += [f"--org={name}:{role}" for name, role in (orgs or {}).items()]
     command += ["--exit-with-stdin", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     line = process.stdout.readline() if process.stdout else ""

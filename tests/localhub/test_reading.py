@@ -8,11 +8,11 @@ from huggingface_hub import HfApi, HfFileSystem, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 
-from localhub.api.reading import parse_range
 from localhub.auth import Identity
 from localhub.errors import RefusedError
 from localhub.faults import Endpoint
 from localhub.testing import RunningHub, running_hub
+from localhub.xet.reading import parse_range
 from tests.localhub import asking
 from tests.localhub.asking import SMALL, SMALL_SHA256, add, ask, commit_lines, tree
 

@@ -1,29 +1,18 @@
-"""The local Hub is not kinder than the Hub: how refusals, quotas, gateways and other servers look to the clients."""
+"""The local Hub is not kinder than the Hub: how refusals, quotas and other servers look to the clients."""
 
 import subprocess
 
 import pytest
 import requests
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-from localhub.faults import (
-    LANGUAGE_REFUSED,
-    PARENT_REFUSED,
-    PARQUET_REFUSED,
-    STORAGE_REFUSED,
-    Endpoint,
-    Fault,
-    Quota,
-    RateLimit,
-    RequestQuota,
-)
+from localhub.faults import Fault, RateLimit, RequestQuota
 from localhub.testing import RunningHub
 from tests.helpers.box import ROOT
 from tests.localhub.asking import SMALL, add, ask, tree, upload_actions
 
 NEWEST = ROOT / ".venv-readers" / "bin" / "python"
-CARD = b"---\nlanguage:\n- simple\n---\n"
 
 
 def test_a_quota_of_requests_is_told_by_ratelimit_alone(hub: RunningHub, api: HfApi, repo: str) -> None:
@@ -61,25 +50,6 @@ def test_the_newest_client_reads_when_the_window_ends(hub: RunningHub, repo: str
     assert "Retry after" not in said[1]
 
 
-def test_a_quota_of_commits_may_come_with_requests_left(hub: RunningHub, api: HfApi, repo: str) -> None:
-    hub.set_quota(Quota(0, rate_limit=RateLimit(870, 12)))
-    with pytest.raises(HfHubHTTPError, match=r"rate limit for repository commits \(0 per hour\)") as refused:
-        add(api, repo, a=b"1")
-    headers = refused.value.response.headers
-    assert (headers["RateLimit"], headers.get("Retry-After")) == ('"api";r=870;t=12', None)
-
-
-@pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_gateway_answers_with_a_page(hub: RunningHub, api: HfApi, repo: str, status: int) -> None:
-    hub.set_faults(Fault("commit", status), Fault("validate_yaml", status))
-    with pytest.raises(HfHubHTTPError, match=f"{status} Server Error") as error:
-        add(api, repo, a=b"1")
-    assert error.value.response.headers["content-type"].startswith("text/html")
-    assert error.value.response.text.startswith(f"<html>\n<head><title>{status} ")
-    with pytest.raises(requests.exceptions.JSONDecodeError):  # a ValueError, as for invalid metadata
-        add(api, repo, **{"README.md": CARD})
-
-
 def test_other_servers_send_neither_request_ids_nor_error_codes(hub: RunningHub, api: HfApi, repo: str) -> None:
     hub.set_faults(Fault("commit", 403, message="No.", times=2))
     with pytest.raises(HfHubHTTPError, match=r"^\(Request ID: Root=1-\w+\)\n\n403 Forbidden: No\."):
@@ -93,36 +63,6 @@ def test_other_servers_send_neither_request_ids_nor_error_codes(hub: RunningHub,
     assert not isinstance(error.value, RepositoryNotFoundError)
     with pytest.raises(LocalEntryNotFoundError, match="check your connection"):  # which is not at fault
         api.hf_hub_download(repo, "missing", repo_type="dataset")
-
-
-@pytest.mark.parametrize(
-    ("fault", "status", "words"),
-    [
-        (STORAGE_REFUSED, 403, "Your storage patterns tripped our internal systems! Please contact us at"),
-        (PARQUET_REFUSED, 400, "LFS pointer pointed to a file that does not exist"),
-        (PARENT_REFUSED, 412, "A commit has happened since"),
-    ],
-)
-def test_a_commit_is_refused_after_its_content_was_taken_in(
-    hub: RunningHub, api: HfApi, repo: str, fault: Fault, status: int, words: str
-) -> None:
-    hub.set_faults(fault)
-    operations = [CommitOperationAdd("a.parquet", SMALL)]
-    parent = hub.commits(repo)[0].oid
-    for _ in range(2):
-        with pytest.raises(HfHubHTTPError, match=words) as refused:
-            api.create_commit(repo, operations, commit_message="Add", repo_type="dataset", parent_commit=parent)
-        assert refused.value.response.status_code == status
-    assert hub.counts().of(repo).requests[Endpoint.LFS_PUT] == 1
-    if fault is not STORAGE_REFUSED:  # a card goes through
-        add(api, repo, **{"README.md": b"---\nlicense: mit\n---\n"})
-
-
-def test_metadata_is_refused_for_its_language(hub: RunningHub, api: HfApi, repo: str) -> None:
-    hub.set_faults(LANGUAGE_REFUSED)
-    with pytest.raises(ValueError, match=r'Invalid metadata in README.md.\n- "language\[0\]" with value "simple"'):
-        add(api, repo, **{"README.md": CARD.replace(b"simple", b"en")})
-    add(api, repo, **{"README.md": b"---\nlicense: mit\n---\n"})
 
 
 def test_storage_refuses_in_its_own_way(hub: RunningHub, repo: str) -> None:

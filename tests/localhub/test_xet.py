@@ -111,10 +111,8 @@ def test_a_hub_that_comes_back_knows_what_it_had_and_another_one_is_not_taken_fo
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Endpoint.XET_XORB, action=Action.RESET),
         Fault(Endpoint.XET_XORB, action=Action.CLOSE, lands=True),
         Fault(Endpoint.XET_SETTLE, 404),
-        Fault(Endpoint.XET_SHARD, 503),
         Fault(Endpoint.XET_SHARD, action=Action.CLOSE, lands=True),
         Fault(Endpoint.XET_CHUNK, 500, times=None),
         Fault(Endpoint.XET_GRANT, 404, times=None),

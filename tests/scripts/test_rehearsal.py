@@ -20,8 +20,8 @@ from scripts.rehearsal.contents import Contents, digests
 from scripts.rehearsal.cron import Cron
 from scripts.rehearsal.pipeline import CHUNKS_AHEAD, Pipeline
 from scripts.rehearsal.remote import sort_out
-from scripts.sample.source_files import SourceFile
 from wikidata.config import Layout, Table
+from wikidata.names import Source
 from wikidata.state import Step, due_chunks, get_all_state, raise_to_push
 
 LABELS = Table.LABELS
@@ -32,17 +32,15 @@ CONTENTS = Contents(seed=0, keys=4, rows=2)
 def test_the_chunks_are_the_113_real_ones_and_the_quick_ones_are_those_that_matter() -> None:
     sizes = chunks.read_sizes()
     assert (len(sizes), sum(sizes.values()), sizes[0], sizes[112]) == (113, 9687, 546, 4)
-    assert chunks.choose(sizes, None, False, 1) == chunks.choose(sizes, 113, False, 1) == sizes
-    quick = chunks.choose(sizes, None, True, 0)
+    quick = chunks.read_sizes(is_quick=True)
     assert (len(quick), min(quick.values()), max(quick.values())) == (10, 4, 140)
     assert sum(f"{other}".startswith(f"{one}") for one in quick for other in quick) > 10 + 3
-    assert len(chunks.choose(sizes, 5, True, 1)) == 5
 
 
 def test_every_part_comes_once_and_chunks_are_completed_out_of_order() -> None:
     sizes = chunks.read_sizes()
     order = list(chunks.in_random_order(sizes, 1))
-    assert sorted(order) == [SourceFile(chunk, part, parts) for chunk, parts in sizes.items() for part in range(parts)]
+    assert sorted(order) == [Source(chunk, part, parts) for chunk, parts in sizes.items() for part in range(parts)]
     assert order == list(chunks.in_random_order(sizes, 1)) != list(chunks.in_random_order(sizes, 2))
     missing, begun, completed = Counter(sizes), set[int](), list[int]()
     for source in order:
@@ -60,7 +58,7 @@ def test_no_two_rows_are_the_same_and_parts_have_some_of_the_keys(table: Table) 
     expected = pl.concat(CONTENTS.expected(table, chunk, 3) for chunk in (3, 30))
     assert not expected.select("key", "id").is_duplicated().any()
     assert expected["digest"].is_unique().all()
-    assert CONTENTS.rows(table, SourceFile(3, 0, 3))[table.partition_column].n_unique() == 2
+    assert CONTENTS.rows(table, Source(3, 0, 3))[table.partition_column].n_unique() == 2
     assert expected["key"].n_unique() > 2
 
 
@@ -69,7 +67,7 @@ def complaints_about(found: pl.DataFrame) -> list[str]:
 
 
 def test_every_row_must_be_there_exactly_once_as_it_was_made() -> None:
-    rows = CONTENTS.rows(LABELS, SourceFile(3, 0, 1)).filter(language="en")
+    rows = CONTENTS.rows(LABELS, Source(3, 0, 1)).filter(language="en")
     other = CONTENTS.expected(LABELS, 3, 1).filter(pl.col("key") != "en")
 
     def found(rows: pl.DataFrame) -> pl.DataFrame:
@@ -182,7 +180,7 @@ def test_an_hour_of_the_hub_is_a_window_of_the_quota(
 def rehearse(root: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Type the command below `root`, for chunks 3 and 30; the exit code, and the report that it wrote."""
     monkeypatch.chdir(root)
-    monkeypatch.setattr(rehearsal, "read_sizes", lambda: SIZES)
+    monkeypatch.setattr(rehearsal, "read_sizes", lambda _: SIZES)
     monkeypatch.setattr(sys, "argv", ["rehearsal", "--keys", "4", "--root", "box", *arguments])
     code = rehearsal.main()
     return code, json.loads((root / "bench" / "rehearsal.json").read_text())

@@ -100,14 +100,14 @@ def test_chunk_0_begins_with_the_real_entities(tmp_path: Path) -> None:
     assert {("Q64", "en", "Berlin"), ("P31", "en", "instance of")} <= set(labels.iter_rows())
 
 
-def test_sidecars_and_unpartitioned_files_can_be_left_out(tmp_path: Path) -> None:
-    write_sample(tmp_path, {3: 1, 30: 1}, keys=1, incomplete={30}, sidecars=False, process_files=False)
-    beside = {path for path in all_files(tmp_path) if "=" not in path and not path.startswith("state")}
+def test_unpartitioned_files_can_be_left_out(tmp_path: Path) -> None:
+    write_sample(tmp_path, {3: 1, 30: 1}, keys=1, incomplete={30}, process_files=False)
+    beside = {path for path in all_files(tmp_path) if "=" not in path and path.startswith("results")}
     assert beside == {f"results/{table}/chunk_30-00000-of-00001.parquet" for table in Table}
 
 
 def test_equal_arguments_give_equal_bytes_whichever_chunks_are_made_together(tmp_path: Path) -> None:
-    arguments: dict[str, Any] = {"keys": 3, "rows": 7, "split_keys": {"no"}, "seed": 5}
+    arguments: dict[str, Any] = {"keys": 3, "rows": 7, "split_keys": {"no"}}
     write_sample(tmp_path / "together", {3: 2, 30: 1}, **arguments)
     for chunk, parts in ((3, 2), (30, 1)):
         write_sample(tmp_path / "apart", {chunk: parts}, **arguments)
@@ -132,26 +132,14 @@ def test_what_is_missing_of_an_incomplete_chunk_is_written(tmp_path: Path, plain
     assert all_files(tmp_path) == all_files(plain)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"seed": 1}, {"keys": 1}, {"chunks": {3: 2}}, {"incomplete": {3}}, {"sidecars": False}]
-)
-def test_other_data_of_a_chunk_is_not_replaced_unless_forced(
-    tmp_path: Path, plain: Path, changed: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("changed", [{"rows": 4}, {"keys": 1}, {"chunks": {3: 2}}, {"incomplete": {3}}])
+def test_other_data_of_a_chunk_is_not_replaced(tmp_path: Path, plain: Path, changed: dict[str, Any]) -> None:
     arguments: dict[str, Any] = {"chunks": {3: 1}, "keys": 2, **changed}
     box = shutil.copytree(plain, tmp_path / "box")
     before = all_files(box)
     with pytest.raises(SampleError, match="chunk 3: .* has other data of it"):
         write_sample(box, **arguments)
     assert all_files(box) == before
-    (box / "results" / "labels" / "notes.txt").write_text("mine")
-    (box / "state" / "chunk_30-00000-of-00001.jsonl").write_text('{"step": 3}\n')
-
-    write_sample(box, **arguments, force=True)
-    write_sample(tmp_path / "fresh", **arguments)
-    spared = {"results/labels/notes.txt", "state/chunk_30-00000-of-00001.jsonl"}
-    assert all_files(box).keys() - spared == all_files(tmp_path / "fresh").keys()
-    assert all_files(tmp_path / "fresh").items() <= all_files(box).items()
 
 
 def test_a_damaged_state_file_is_other_data(tmp_path: Path, plain: Path) -> None:
@@ -162,7 +150,7 @@ def test_a_damaged_state_file_is_other_data(tmp_path: Path, plain: Path) -> None
 
 
 def test_the_command_prints_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--chunks=3=2,30=1", "--keys=2", "--rows=2", "--incomplete=30", "--seed=7"]
+    arguments = ["--chunks=3=2,30=1", "--keys=2", "--rows=2", "--incomplete=30"]
     assert main([str(tmp_path), *arguments]) == 0
     printed, tables = capsys.readouterr(), len(Table)
     files, rows, written = 4 * tables, 8 * tables, 3 + 9 * tables
@@ -183,7 +171,7 @@ def test_the_command_prints_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
         ("--chunks=3 --incomplete=30", "chunk 30 cannot be incomplete"),
         ("--chunks=3 --split=xx-unknown", "xx-unknown"),
         ("--chunks=3 --entities=nowhere.ndjson", "nowhere.ndjson cannot be read: No such file"),
-        ("--chunks=3 --entities=nowhere.ndjson --seed=0", "--seed"),
+        ("--chunks=3 --entities=nowhere.ndjson --rows=1", "--rows"),
         ("--chunks=3 --chunk=4", "--chunk=4"),
     ],
 )

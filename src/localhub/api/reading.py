@@ -1,16 +1,12 @@
 """What is there: tree, paths-info, resolve (huggingface_hub's `hf_api.py` and `file_download.py`)."""
 
-import asyncio
 import base64
 import binascii
 import mimetypes
-import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from localhub import errors
 from localhub.answers import base_url, flag, next_page
@@ -22,8 +18,6 @@ ENTRIES_A_PAGE = 1_000
 EXPANDED_ENTRIES_A_PAGE = 50
 PATHS_A_REQUEST = 1_000
 """More is a 413 (huggingface_hub issue 1503)."""
-READ_AT_ONCE_BYTES = 1 << 20
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 async def tree(hub: Hub, request: Request, repo: str, revision: str, path: str = "") -> Response:
@@ -83,14 +77,9 @@ async def resolve(hub: Hub, request: Request, repo: str, revision: str, path: st
     commit, file = seen.commit.oid, seen.tree.files.get(path)
     if file is None:
         raise errors.entry_not_found(**{"X-Repo-Commit": commit})
-    span = parse_range(request.headers.get("range"), file.size)
-    first, last = span or (0, file.size - 1)
     etag = f'"{file.sha256 if file.is_lfs else file.oid}"'
     headers = {
-        "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(path.rpartition('/')[2])}",
-        "Content-Length": str(last - first + 1),
-        "Content-Type": mimetypes.guess_type(path)[0] or "application/octet-stream",
         "ETag": etag,
         "X-Repo-Commit": commit,
         **({"X-Linked-Size": str(file.size), "X-Linked-Etag": etag} if file.is_lfs else {}),
@@ -99,37 +88,5 @@ async def resolve(hub: Hub, request: Request, repo: str, revision: str, path: st
         # `parse_xet_file_data_from_response` of huggingface_hub
         token = f"{base_url(request)}/api/datasets/{repo}/xet-read-token/{commit}"
         headers |= {"X-Xet-Hash": xet_hash, "Link": f'<{token}>; rel="xet-auth"'}
-    if span:
-        headers["Content-Range"] = f"bytes {first}-{last}/{file.size}"
-    status = 206 if span else 200
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers)
-    content = hub.content.path(file.sha256)
-    if last - first < READ_AT_ONCE_BYTES:
-        return Response(read_span(content, first, last - first + 1), status, headers)
-    return StreamingResponse(_stream(content, first, last), status, headers)
-
-
-def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First and last byte of a Range header; None for the whole file. Raises RefusedError (416)."""
-    match = RANGE.fullmatch(header.replace(" ", "")) if header else None
-    if match is None or match.groups() == ("", ""):
-        return None
-    first, last = match.groups()
-    span = (int(first), min(int(last or size), size - 1)) if first else (max(size - int(last), 0), size - 1)
-    if span[0] > span[1]:
-        raise RefusedError(416, "Range Not Satisfiable", headers={"Content-Range": f"bytes */{size}"})
-    return span
-
-
-def read_span(path: Path, first: int, length: int) -> bytes:
-    with path.open("rb", buffering=0) as file:
-        file.seek(first)
-        return file.read(length)
-
-
-async def _stream(path: Path, first: int, last: int) -> AsyncIterator[bytes]:
-    while first <= last:
-        chunk = await asyncio.to_thread(read_span, path, first, min(READ_AT_ONCE_BYTES, last - first + 1))
-        first += len(chunk)
-        yield chunk
+    media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return FileResponse(hub.content.path(file.sha256), headers=headers, media_type=media_type)

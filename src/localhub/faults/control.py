@@ -6,9 +6,9 @@ from starlette.responses import JSONResponse, Response
 from localhub import errors
 from localhub.auth import parse_identity
 from localhub.counts import Counts
+from localhub.faults import Fault, Latency, Quota, RequestQuota, Style
 from localhub.faults.effects import delete_file, replace_file
 from localhub.faults.mischief import Mischief
-from localhub.faults.values import Fault, Latency, Quota, RequestQuota, Style
 from localhub.hub import Hub
 
 PREFIX = "/_localhub/"

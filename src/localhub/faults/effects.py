@@ -1,7 +1,7 @@
 """What a fault does to a request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,7 +12,7 @@ from starlette.types import Send
 
 from localhub import errors
 from localhub.answers import refuse, refuse_storage
-from localhub.faults.values import Action, Endpoint, Fault, RateLimit
+from localhub.faults import Action, Endpoint, Fault, RateLimit
 from localhub.hub import Hub
 from localhub.repos.attributes import is_lfs
 from localhub.repos.commits import Delete, Draft, Put, commit, put_regular
@@ -73,7 +73,9 @@ def _faulty_response(fault: Fault, request: Request) -> Response:
         message += f" (Authorization: {request.headers.get('authorization')})"
     if fault.endpoint == Endpoint.VALIDATE_YAML and fault.status == 400:
         words.body = {"errors": [{"message": message}], "warnings": []}
-    words.message, words.headers = message, quota_headers(fault.retry_after, fault.rate_limit)
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    headers |= RateLimit(*fault.rate_limit).headers() if fault.rate_limit else {}
+    words.message, words.headers = message, headers
     words.code = words.code if fault.code is None else fault.code
     if fault.endpoint == Endpoint.LFS_PUT:
         return refuse_storage(words)
@@ -82,12 +84,6 @@ def _faulty_response(fault: Fault, request: Request) -> Response:
         page = f"<head><title>{title}</title></head>\n<body><center><h1>{title}</h1></center></body>"
         return HTMLResponse(f"<html>\n{page}\n</html>\n", fault.status, words.headers)
     return refuse(words)
-
-
-def quota_headers(retry_after: int | None, rate_limit: Sequence[int] | None) -> dict[str, str]:
-    """When to come back, as far as it is told."""
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return headers | (RateLimit(*rate_limit).headers() if rate_limit else {})
 
 
 def _meddle(fault: Fault, hub: Hub, name: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from localhub.counts import Counts
-from localhub.faults.values import Endpoint, Fault, Latency, Quota, RateLimit, RequestQuota, Style
+from localhub.faults import Endpoint, Fault, Latency, Quota, RateLimit, RequestQuota, Style
 
 UNLIMITED = frozenset(
     {Endpoint.LFS_PUT, Endpoint.RESOLVE, Endpoint.VIEWER, Endpoint.OTHER}
@@ -44,11 +44,9 @@ class _Armed:
 class Mischief:
     """Faults stand in a list; the first one that is due strikes."""
 
-    def __init__(self, latency: Latency | None = None, quota: Quota | None = None) -> None:
+    def __init__(self) -> None:
         self.counts = Counts()
         self.clear()
-        self.latency = latency or Latency()
-        self.set_quota(quota)
 
     def clear(self) -> None:
         """Behave again."""

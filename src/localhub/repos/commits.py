@@ -31,8 +31,6 @@ class Put(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """A file or folder to be gone."""
-
     path: str
     is_folder: bool = False
 

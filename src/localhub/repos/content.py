@@ -19,8 +19,6 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Content:
-    """The content of all repos, below one folder."""
-
     def __init__(self, root: Path) -> None:
         self._root = root / "content"
         self._incoming = root / "incoming"

@@ -85,8 +85,6 @@ class Repo:
 
 
 class Repos:
-    """All repos, below one folder."""
-
     def __init__(self, root: Path) -> None:
         self._root = root / "repos"
         self._repos = {repo.facts.name: repo for repo in map(_read, self._root.glob("*/*.jsonl"))}

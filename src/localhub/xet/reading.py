@@ -5,17 +5,19 @@ Clients that can are led here by the headers of a file that came by Xet; all oth
 
 import asyncio
 import itertools
+import re
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
-from localhub.api.reading import parse_range, read_span
 from localhub.errors import RefusedError
 from localhub.hub import Hub
 from localhub.xet.access import READ, enter, find_store, repo_of
 from localhub.xet.shards import Term
 from localhub.xet.store import XetStore
 from localhub.xet.xorbs import HEADER_BYTES
+
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 async def describe(hub: Hub, request: Request, place: str, name: str) -> Response:
@@ -47,11 +49,19 @@ def _span(store: XetStore, term: Term) -> dict[str, int]:
     return {"start": chunks[0].start - HEADER_BYTES, "end": chunks[-1].start + chunks[-1].packed_bytes - 1}
 
 
+def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """First and last byte of a Range header; None for the whole file. Raises RefusedError (416)."""
+    match = RANGE.fullmatch(header.replace(" ", "")) if header else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    span = (int(first), min(int(last or size), size - 1)) if first else (max(size - int(last), 0), size - 1)
+    if span[0] > span[1]:
+        raise RefusedError(416, "Range Not Satisfiable", headers={"Content-Range": f"bytes */{size}"})
+    return span
+
+
 async def get_bytes(hub: Hub, request: Request, place: str, name: str) -> Response:
     """GET of a range of a xorb, at an address that `describe` told."""
     hub.check_signature(request)
-    path = find_store(hub, place).xorb_path(name)
-    size = path.stat().st_size
-    first, last = parse_range(request.headers.get("range"), size) or (0, size - 1)
-    content = await asyncio.to_thread(read_span, path, first, last - first + 1)
-    return Response(content, 206, {"Content-Range": f"bytes {first}-{last}/{size}"}, "application/octet-stream")
+    return FileResponse(find_store(hub, place).xorb_path(name), media_type="application/octet-stream")

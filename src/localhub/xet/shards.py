@@ -54,8 +54,6 @@ class Block(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """The files of a shard, and the xorbs."""
-
     files: Sequence[File]
     blocks: Sequence[Block]
 
