@@ -1,6 +1,6 @@
 """The Hub, through huggingface_hub as a library: who we are, which repos there are, what is in them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from json import JSONDecodeError
 from pathlib import Path
@@ -19,7 +19,6 @@ from wikidata.errors import (
 )
 from wikidata.hub.files import Overview, RemoteFile, Snapshot
 from wikidata.hub.identity import Identity, parse_identity
-from wikidata.hub.refusals import explain
 from wikidata.hub.versions import SUPPORTED, installed_version
 from wikidata.names import parse_data_file
 from wikidata.retry import RetryPolicy
@@ -31,6 +30,7 @@ try:
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
 
     from wikidata.hub.login import check_online, stored_token
+    from wikidata.hub.refusals import NoSuchQuestionError, NoSuchRepoError, explain, is_bare
     from wikidata.hub.transport import HTTP_ERRORS
 except ImportError as error:
     raise ProgramError(
@@ -104,7 +104,7 @@ class Hub:
         """The newest revision of the dataset repo; None if there is no such repo."""
         try:
             return self._ask(repo_id, lambda: self._head(repo_id))
-        except _NoSuchRepoError:
+        except NoSuchRepoError:
             return None
 
     def look_up(self, repo_id: str, revision: str | None, paths: Sequence[str]) -> Snapshot:
@@ -119,7 +119,7 @@ class Hub:
             for start in range(0, len(paths), PATHS_A_REQUEST):
                 batch = list(paths[start : start + PATHS_A_REQUEST])
                 files |= self._ask(repo_id, lambda batch=batch: self._paths_info(repo_id, revision, batch))  # type: ignore[misc]
-        except _NoSuchQuestionError:
+        except NoSuchQuestionError:
             wanted = set(paths)
             files = {path: file for path, file in self.files(repo_id, revision).items() if path in wanted}
         return Snapshot(revision, files)
@@ -212,7 +212,7 @@ class Hub:
         except EntryNotFoundError:
             return None
         except HfHubHTTPError as error:
-            if _is_bare(error, {404}):
+            if is_bare(error, {404}):
                 return None
             raise
         return bytes(answer.content)
@@ -227,16 +227,16 @@ class Hub:
         try:
             return self._api.dataset_info(repo_id, expand=["sha"]).sha
         except HfHubHTTPError as error:
-            if _is_bare(error, {404}):
-                raise _NoSuchRepoError(f"{repo_id}: no such repo") from error
+            if is_bare(error, {404}):
+                raise NoSuchRepoError(f"{repo_id}: no such repo") from error
             raise
 
     def _paths_info(self, repo_id: str, revision: str | None, paths: list[str]) -> dict[str, RemoteFile]:
         try:
             answer = self._api.get_paths_info(repo_id, paths, revision=revision, repo_type="dataset")
         except HfHubHTTPError as error:
-            if _is_bare(error, _UNKNOWN_ADDRESS):
-                raise _NoSuchQuestionError(f"{repo_id}: this Hub has no paths-info") from error
+            if is_bare(error, _UNKNOWN_ADDRESS):
+                raise NoSuchQuestionError(f"{repo_id}: this Hub has no paths-info") from error
             raise
         return {file.path: _remote(file) for file in answer if isinstance(file, RepoFile)}
 
@@ -265,7 +265,7 @@ class Hub:
                     if tell and number % _FILES_A_PAGE == 0:
                         tell(number)
             except HfHubHTTPError as error:
-                if folder is None or not (isinstance(error, EntryNotFoundError) or _is_bare(error, {404})):
+                if folder is None or not (isinstance(error, EntryNotFoundError) or is_bare(error, {404})):
                     raise
             return found
 
@@ -279,7 +279,7 @@ class Hub:
         try:
             return question()
         except RepositoryNotFoundError as error:
-            raise _NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
+            raise NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
         except JSONDecodeError as error:  # also of a gateway's page where the library expects JSON (#3071)
             raise HubUnavailableError(f"{subject}: a gateway answered in place of the Hub") from error
         except HTTP_ERRORS as error:
@@ -288,22 +288,6 @@ class Hub:
             if not isinstance(error.__cause__, HTTP_ERRORS):
                 raise
             raise explain(subject, error.__cause__) from error
-
-
-class _NoSuchRepoError(HubRefusedError):
-    """To this token there is no such repo."""
-
-
-class _NoSuchQuestionError(HubRefusedError):
-    """This server does not know the address of the question."""
-
-
-def _is_bare(error: HfHubHTTPError, statuses: Set[int]) -> bool:
-    """Whether an answer has one of `statuses`, and not the `X-Error-Code` by which the Hub says what was not found.
-
-    Other servers of its API (hfd) send none, and huggingface_hub raises no special error then.
-    """
-    return type(error) is HfHubHTTPError and error.response.status_code in statuses
 
 
 def _remote(file: RepoFile) -> RemoteFile:

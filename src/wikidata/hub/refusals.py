@@ -3,9 +3,12 @@
 import errno
 import os
 import re
+from collections.abc import Set
 from typing import Any
 
-from wikidata.errors import DiskError, HubError, HubUnavailableError, Kind, hub_error
+from huggingface_hub.errors import HfHubHTTPError
+
+from wikidata.errors import DiskError, HubError, HubRefusedError, HubUnavailableError, Kind, hub_error
 from wikidata.hub.meaning import advice, kind_of, retry_after_of_headers, retry_after_of_words
 from wikidata.system.secrets import Redactor
 
@@ -13,6 +16,22 @@ _LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT}
 """Errors of our own disk."""
 _S3_WORDS = re.compile(r"<(?:Code|Message)>([^<]+)</")
 """LFS content is refused by the store behind the Hub, in XML (Amazon S3, REST error responses)."""
+
+
+class NoSuchRepoError(HubRefusedError):
+    """To this token there is no such repo."""
+
+
+class NoSuchQuestionError(HubRefusedError):
+    """This server does not know the address of the question."""
+
+
+def is_bare(error: HfHubHTTPError, statuses: Set[int]) -> bool:
+    """Whether an answer has one of `statuses`, and not the `X-Error-Code` by which the Hub says what was not found.
+
+    Other servers of its API (hfd) send none, and huggingface_hub raises no special error then.
+    """
+    return type(error) is HfHubHTTPError and error.response.status_code in statuses
 
 
 def explain(subject: str, error: Exception) -> HubError:
