@@ -65,6 +65,17 @@ def test_a_rerun_completes_a_push_that_was_killed(box: Box, hub: RunningHub, fau
     assert len(data_commits(hub, REPO)) == 1
 
 
+def test_a_store_that_is_away_for_three_retries_ends_no_run(box: Box, hub: RunningHub) -> None:
+    """hf_xet retries after 3, 9 and 27 s, so this is an outage of 30 s; here the waits are a hundredth of that."""
+    box.settings |= {"HF_XET_CLIENT_RETRY_BASE_DELAY": "30ms", "HF_XET_CLIENT_RETRY_MAX_DURATION": "60s"}
+    hub.set_faults(Fault("xet_grant", action="close", times=3))
+    done = box.wikidata(*ONE_TABLE)
+    assert done.returncode == 0, done.stderr
+    assert hub.struck() == [3]
+    assert len(box.logs()) == 1
+    assert_arrived(box, hub, 3, [LABELS])
+
+
 @pytest.mark.parametrize("endpoint", ["xet_token", "xet_xorb", "xet_settle", "xet_shard", "commit"])
 def test_a_transient_error_is_retried(box: Box, hub: RunningHub, endpoint: str) -> None:
     hub.set_faults(Fault(endpoint, status=503))
