@@ -110,7 +110,8 @@ def grown(scale: Scale) -> Comparison:
         sides[full] = pushing_to_repo(scale.small, layout, has_files=True)
         sides[empty] = pushing_to_repo(scale.small, layout, has_files=False)
         files = scale.others.parts * scale.others.keys
-        what = f"push of {scale.small.of(scale.tables)}{words} to a repo of {files:,}"
+        recorded = f" in {scale.others.parts} recorded chunks" if layout is Layout.PACKED else ""
+        what = f"push of {scale.small.of(scale.tables)}{words} to a repo of {files:,}{recorded}"
         rows += [Row(what, empty, side=full), Row(f"{what}: requests", empty, None, "requests", full)]
     return Comparison("grown", sides, rows)
 

@@ -1,6 +1,8 @@
 """How much everything is measured with, and data for it: chunks, state files alone, one large key, Hubs with files."""
 
+import hashlib
 from base64 import b64encode
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -15,7 +17,7 @@ from scripts.sample.keys import choose_keys
 from scripts.sample.source_files import RESULTS, STATE
 from scripts.sample.write import make_folders, write_state
 from wikidata.config import HF_USER, Layout, Table, target_repos
-from wikidata.names import Source
+from wikidata.names import Source, remote_manifest
 from wikidata.state import Step
 
 CHUNK = 3
@@ -58,7 +60,7 @@ class Scale(NamedTuple):
     key_parts: int
 
 
-FULL = Scale(tuple(Table), Size(4, 10), Size(20, 50), Size(86, 500), Size(100, 500), 9687, 1 << 30, 8)
+FULL = Scale(tuple(Table), Size(4, 10), Size(20, 50), Size(86, 500), Size(112, 500), 9687, 1 << 30, 8)
 # The CLI sleeps for 10 s in every run of the specification's loop, so one table has to do.
 QUICK = Scale((Table.LABELS,), Size(2, 2), Size(3, 3), Size(3, 4), Size(10, 20), 200, 4 << 20, 2)
 
@@ -99,7 +101,10 @@ def large_key(root: Path, scale: Scale) -> None:
 
 
 def hub_with_files(root: Path, scale: Scale, layout: Layout | None) -> None:
-    """Write the folder of a Hub whose repos have files of other chunks in this layout, or no data if that is None."""
+    """Write the folder of a Hub whose repos have files of other chunks in this layout, or no data if that is None.
+
+    If they are packed, each repo has the manifests of these chunks, too.
+    """
     with running_hub(root) as hub:
         api = HfApi(endpoint=hub.endpoint, token=hub.token)
         for table in scale.tables:
@@ -108,6 +113,8 @@ def hub_with_files(root: Path, scale: Scale, layout: Layout | None) -> None:
             if layout is None:
                 continue
             files = [CommitOperationAdd(path, CONTENT) for path in other_paths(table, layout, scale.others)]
+            if layout is Layout.PACKED:
+                files += manifests_of([each.path_in_repo for each in files])
             # The content is sent with the first file alone.
             for first, last in pairwise([0, *range(1, len(files), FILES_A_COMMIT), len(files)]):
                 api.create_commit(repo, files[first:last], commit_message="Other chunks", repo_type="dataset")
@@ -122,6 +129,24 @@ def other_paths(table: Table, layout: Layout, others: Size) -> list[str]:
         names = [Source(OTHER_CHUNK + chunk, part, OTHER_PARTS).stem for chunk, part in whole]
     keys = choose_keys(table, others.keys)
     return [f"{table.partition_column}={key}/{name}.parquet" for key in keys for name in names]
+
+
+def manifests_of(paths: Iterable[str]) -> list[CommitOperationAdd]:
+    """The manifests of packed files, all with the same content."""
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    frame = pl.DataFrame({"path": sorted(paths)}).select(
+        "path",
+        size_bytes=pl.lit(len(CONTENT)),
+        sha256=pl.lit(digest),
+        rows=pl.lit(ROWS),
+        sources_sha256=pl.lit(digest),
+        chunk=pl.col("path").str.extract(r"chunk_([0-9]+)").cast(pl.Int64),
+    )
+    chunks = frame.partition_by("chunk", as_dict=True, include_key=False)
+    return [
+        CommitOperationAdd(remote_manifest(int(chunk)), files.write_csv().encode())
+        for (chunk,), files in chunks.items()
+    ]
 
 
 def _random_labels(first: int, rows: int) -> pl.DataFrame:

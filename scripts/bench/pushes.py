@@ -79,7 +79,7 @@ def pushing(size: Size, pusher: Pusher, latency: Latency = NO_LATENCY, *, twice:
 
 
 def pushing_to_repo(size: Size, layout: Layout, *, has_files: bool) -> Side:
-    """Push a chunk to repos that are there already and have many files of other chunks, or none."""
+    """Push a chunk to repos that are there already and have many files of other chunks, or none; from a synced box."""
 
     def side(workspace: Workspace) -> Measured:
         made = workspace.shared(
@@ -89,7 +89,9 @@ def pushing_to_repo(size: Size, layout: Layout, *, has_files: bool) -> Side:
         with workspace.folder() as root:
             shutil.copytree(made, root / "hub")
             with running_hub(root / "hub") as hub:
-                return _timed(hub, ours(layout), _task(workspace, root / "box", size, hub), size)
+                task = _task(workspace, root / "box", size, hub)
+                run(["make", "sync"], task.environment)
+                return _timed(hub, ours(layout), task, size)
 
     return side
 

@@ -171,7 +171,7 @@ def test_the_data_is_as_large_as_was_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", [Layout.FILES, Layout.PACKED])
 def test_a_full_repo_has_as_many_files_of_other_chunks_as_was_asked_for(layout: Layout) -> None:
     paths = other_paths(Table.LINKS, layout, FULL.others)
-    assert len(set(paths)) == len(paths) == 50_000
+    assert len(set(paths)) == len(paths) == 56_000
     files = [parse_data_file(path) for path in paths]
     assert {file and file.layout for file in files} == {layout}
     assert 3 not in {file and file.chunk for file in files}
