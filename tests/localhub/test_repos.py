@@ -31,6 +31,7 @@ configs:
   data_files: [{split: train, path: ["language=no/chunk_*.parquet"]}]
 - config_name: all
   data_files: "*/chunk_*.parquet"
+viewer: false  # for now
 ---
 # Labels
 """
@@ -71,6 +72,7 @@ def test_a_header_that_is_read_as_something_else(header: str, error: str) -> Non
         ({"language": ["en", "EN"]}, '"language[1]" with value "EN" is not valid'),
         ({"language_bcp47": "zh-Hant"}, '"language_bcp47" must be an array'),
         ({"size_categories": ["1000"]}, '"size_categories[0]" must be one of [unknown, n<1K, '),
+        ({"viewer": "false"}, '"viewer" must be a boolean'),
         ({"configs": {}}, '"configs" must be an array'),
         ({"configs": [config(), {}]}, '"configs[1].config_name" is required'),
         ({"configs": [config(), config("no"), config()]}, '"configs[2]" contains a duplicate value'),

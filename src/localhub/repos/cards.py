@@ -145,4 +145,5 @@ _FIELDS: dict[str, Check] = {
     "tags": _list_of(_string),
     "size_categories": _one_or_list_of(_one_of(SIZE_CATEGORIES)),
     "configs": _configs,
+    "viewer": _boolean,
 }
