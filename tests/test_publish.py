@@ -52,8 +52,9 @@ def test_each_repo_gets_a_card_with_a_config_for_each_key_as_chunks_arrive(
         for table in Table:
             configs = configs_of(card_of(hub, table))
             assert len(configs) == len(set(configs))
-            assert set(configs) == keys_on_the_hub(hub, table) | {"all"}
+            assert set(configs) == keys_on_the_hub(hub, table)
     card = card_of(hub)
+    assert yaml.safe_load(card.split("---\n")[1])["viewer"] is False
     assert "2 of 2 chunks are published so far, 3 of 3 parts: 32 rows in 6 keys" in card
     assert "| `label` | string | the name of the entity in that language |" in card
     assert titles(hub)[0] == "Record chunk 30 of labels"
@@ -80,7 +81,7 @@ def test_what_a_maintainer_wrote_survives_three_pushes(box: Box, hub: RunningHub
     for kept in ("# ours\ngated: false\n", "\nRead this first.\n", "\n\nCite us."):
         assert after.count(kept) == 1
     assert "2 of 2 chunks are published so far" in after
-    assert len(configs_of(after)) == 7
+    assert len(configs_of(after)) == 6
 
 
 def test_a_damaged_card_is_left_alone_and_the_data_counts(box: Box, hub: RunningHub) -> None:
@@ -138,7 +139,7 @@ def test_a_hub_that_fails_at_the_card_is_tried_again_by_the_next_tick(box: Box, 
     assert box.wikidata("push").returncode == 0
     assert box.steps(3) == {4}
     assert data_commits(hub, REPO)[-1:] == commits
-    assert "all" in configs_of(card_of(hub))
+    assert "en" in configs_of(card_of(hub))
 
 
 def test_an_edit_that_comes_between_is_not_overwritten(box: Box, hub: RunningHub) -> None:
@@ -151,7 +152,7 @@ def test_an_edit_that_comes_between_is_not_overwritten(box: Box, hub: RunningHub
     edit.join()
     assert done.returncode == 0, done.stderr
     assert "Edited meanwhile." in card_of(hub)
-    assert len(configs_of(card_of(hub))) == 7
+    assert len(configs_of(card_of(hub))) == 6
 
 
 def edit_when_struck(hub: RunningHub) -> None:

@@ -3,16 +3,26 @@
 import pytest
 import yaml
 
-from wikidata.card.text import BEGIN, END, CardError, CardFacts, KeyFacts, default_key, make_card, size_category
+from wikidata.card.text import (
+    BEGIN,
+    END,
+    CardError,
+    CardFacts,
+    KeyFacts,
+    default_key,
+    make_card,
+    progress_bar,
+    size_category,
+)
 from wikidata.config import Table
 
 KEYS = ("en", "no", "on", "off", "yes", "null", "y", "nan", "simple", "zh-hant", "1e3")
 
 
-def facts(*keys: str, table: Table = Table.LABELS, rows: int = 5) -> CardFacts:
+def facts(*keys: str, table: Table = Table.LABELS, rows: int = 5, is_folded: bool = False) -> CardFacts:
     known = {key: KeyFacts(files=1, rows=rows, size_bytes=1234) for key in sorted(keys or KEYS)}
     columns = (("id", "string"), (table.partition_column, "string"), ("strange", "list<item: string>"))
-    return CardFacts(table, f"permutans/wikidata-{table}", known, columns, 1, 113, 64, 9687)
+    return CardFacts(table, f"permutans/wikidata-{table}", known, columns, 1, 113, 64, 9687, is_folded)
 
 
 def metadata(card: str) -> dict[str, object]:
@@ -26,13 +36,12 @@ def metadata(card: str) -> dict[str, object]:
 def test_every_key_is_a_config_whose_name_is_a_string() -> None:
     configs = metadata(make_card(facts()))["configs"]
     assert isinstance(configs, list)
-    assert [config["config_name"] for config in configs] == ["en", "all", *sorted(set(KEYS) - {"en"})]
+    assert [config["config_name"] for config in configs] == ["en", *sorted(set(KEYS) - {"en"})]
     assert configs[0] == {
         "config_name": "en",
         "default": True,
         "data_files": [{"split": "train", "path": "language=en/chunk_*.parquet"}],
     }
-    assert configs[1]["data_files"] == [{"split": "train", "path": "language=*/chunk_*.parquet"}]
     assert sum("default" in config for config in configs) == 1
 
 
@@ -85,8 +94,25 @@ def test_the_text_tells_columns_coverage_and_rows_of_each_key() -> None:
     assert "1 of 113 chunks are published so far, 64 of 9,687 parts: 10 rows in 2 keys" in card
     assert "| `no` | 5 | 1,234 | 1 |" in card
     assert "$" not in card
+    assert "`░░░░░░░░░░░░░░░░░░░░ 0 %`" in card
+    assert 'load_dataset("permutans/wikidata-labels", data_files="language=*/*.parquet", split="train")' in card
+    assert 'data_files="site=*/*.parquet"' in make_card(facts("enwiki", table=Table.LINKS))
     for tool in ("load_dataset(", "pl.scan_parquet(", "SELECT count(*) FROM 'hf://", "pd.read_parquet("):
         assert tool in card
+
+
+@pytest.mark.parametrize(
+    ("chunks", "bar"),
+    [
+        (0, f"{'░' * 20} 0 %"),
+        (57, f"{'█' * 10}{'░' * 10} 50 %"),
+        (112, f"{'█' * 19}░ 99 %"),
+        (113, f"{'█' * 20} 100 %"),
+    ],
+)
+def test_the_bar_is_full_when_nothing_is_missing(chunks: int, bar: str) -> None:
+    assert progress_bar(chunks, 113) == bar
+    assert progress_bar(0, 0) == f"{'░' * 20} 0 %"
 
 
 def test_the_same_facts_give_the_same_card_and_a_card_is_stable() -> None:
@@ -115,7 +141,34 @@ def test_what_people_wrote_survives_and_the_generated_parts_are_replaced() -> No
     assert after.count(BEGIN) == after.count(END) == 1
     assert "15 rows in 3 keys" in after
     assert "5 rows in 1 keys" not in after
-    assert len(loaded["configs"]) == 4  # type: ignore[arg-type]
+    assert len(loaded["configs"]) == 3  # type: ignore[arg-type]
+
+
+OURS = "viewer: false  # until all chunks are there\n"
+
+
+def test_the_viewer_is_off_until_everything_is_folded() -> None:
+    growing = make_card(facts("en", "no"), make_card(facts("en")))
+    assert growing.count(OURS) == 1
+    assert metadata(growing)["viewer"] is False
+    finished = make_card(facts("en", is_folded=True), growing)
+    assert "viewer" not in metadata(finished)
+    assert finished == make_card(facts("en", is_folded=True))
+    assert make_card(facts("en", "no"), finished) == growing  # a chunk more
+
+
+@pytest.mark.parametrize(
+    "theirs", ["viewer: true", "viewer: false", "viewer: true  # until all chunks are there", '"viewer": false # mine']
+)
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_what_a_person_says_of_the_viewer_is_kept(theirs: str, is_folded: bool) -> None:
+    for before in (make_card(facts("en")), make_card(facts("en", is_folded=True))):
+        edited = before.replace(OURS, "").replace("license:", f"{theirs}\nlicense:")
+        after = make_card(facts("en", "no", is_folded=is_folded), edited)
+        assert f"{theirs}\n" in after
+        assert after.count("viewer") == 1
+        beside_ours = make_card(facts("en", is_folded=is_folded), edited.replace("license:", f"{OURS}license:"))
+        assert beside_ours.count("viewer") == 1
 
 
 @pytest.mark.parametrize("before", ["# Mine\n\nBy hand.\n", "---\nlicense: mit\nmine: 1\n---\n# Mine\n\nBy hand.\n"])

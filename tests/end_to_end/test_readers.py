@@ -58,7 +58,7 @@ def rows_pushed(box: Box, table: Table, chunks: Iterable[int]) -> Counter[str]:
 def expected(rows: Mapping[str, int], few: Sequence[str]) -> dict[str, Mapping[str, int]]:
     """What the readers are to find where these rows were pushed; the first of the few is the default config."""
     alone = {key: rows[key] for key in few}
-    loaded = {f"all/{key}": number for key, number in rows.items()} | {f"stream/{key}": rows[key] for key in few}
+    loaded = {f"{kind}/{key}": number for key, number in rows.items() for kind in ("all", "stream")}
     return {
         "datasets": alone | loaded | {f"default/{key}": rows[key] for key in few[:1]},
         "polars over HfFileSystem": rows,
@@ -100,6 +100,21 @@ def test_every_reader_finds_what_was_pushed(tmp_path: Path, new_box: NewBox, hub
     assert_read(box, hub, [3], few, tmp_path / "home")
     push(box, 30)
     assert_read(box, hub, [3, 30], few, tmp_path / "new-home")
+
+
+@needs_readers
+@pytest.mark.instant
+def test_every_reader_finds_packed_and_folded_files(tmp_path: Path, new_box: NewBox, hub: RunningHub) -> None:
+    """The configs of a card match both, in one folder and in several."""
+    box = new_box(chunks={3: 2, 30: 1}, keys=5, rows=3)
+    box.settings["LAYOUT"] = "packed"
+    for chunk in (3, 30):
+        push(box, chunk, "--table", "labels")
+    repo = REPOS[Table.LABELS]
+    for packed in [path for path in hub.files(repo) if path.endswith("/chunk_3.parquet") and "=no/" not in path]:
+        hub.replace_file(repo, packed.replace("chunk_3", "chunk_0-15"), hub.read(repo, packed))
+        hub.delete_file(repo, packed)
+    assert_read(box, hub, [3, 30], {Table.LABELS: ("en", "no")}, tmp_path / "home", [Table.LABELS])
 
 
 @pytest.mark.slow

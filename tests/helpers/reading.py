@@ -62,20 +62,23 @@ def count_rows(repo: str, column: str, keys: list[str], few: list[str]) -> Mappi
 
 
 def with_datasets(repo: str, column: str, few: Iterable[str]) -> Rows:
-    """All keys at once, as `all/key`; a few alone and as `stream/key`, and with them the default, as `default/key`."""
+    """Everything, as `all/key` and `stream/key`; a few keys alone; the default of those as `default/key`."""
     import datasets  # type: ignore[import-not-found]
 
     datasets.disable_progress_bars()
 
-    def load(kind: str, *config: str) -> Rows:
-        table = datasets.load_dataset(repo, *config, split="train").with_format("arrow")[:]
+    everything = f"{column}=*/*.parquet"
+
+    def load(kind: str, *config: str, **more: str) -> Rows:
+        table = datasets.load_dataset(repo, *config, split="train", **more).with_format("arrow")[:]
         return {f"{kind}{key}": number for key, number in counted(table[column]).items()}
 
-    rows = load("all/", "all")
+    rows = load("all/", data_files=everything)
+    stream = datasets.load_dataset(repo, data_files=everything, split="train", streaming=True).with_format("arrow")
+    for batch in stream.iter(STREAMED_AT_ONCE):
+        add(rows, {f"stream/{key}": number for key, number in counted(batch[column]).items()})
     for key in few:
         rows |= load("", key)
-        stream = datasets.load_dataset(repo, key, split="train", streaming=True).with_format("arrow")
-        rows[f"stream/{key}"] = sum(batch.num_rows for batch in stream.iter(STREAMED_AT_ONCE))
     return rows | load("default/") if few else rows
 
 

@@ -20,8 +20,11 @@ def card_facts(
     schema: pa.Schema | None,
     scale: Scale,
     folders: Iterable[str],
+    is_folded: bool = False,
 ) -> CardFacts:
     """The facts of a card: rows and bytes are those of `manifests`, keys those of the repo's `folders`.
+
+    The caller knows whether the dataset `is_folded`, with all its chunks.
 
     The `scale` may lack chunks that another box has pushed; nobody knows of how many parts those are.
     """
@@ -38,6 +41,7 @@ def card_facts(
         all_chunks=len(chunks | scale.parts_of_chunk.keys()),
         parts=sum(scale.parts_of_chunk[chunk] for chunk in chunks) if are_ours else None,
         all_parts=scale.parts,
+        is_folded=is_folded,
     )
 
 

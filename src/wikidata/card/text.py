@@ -23,7 +23,10 @@ END = "<!-- generated: end -->"
 SOURCE = "philippesaade/wikidata"
 
 _TEMPLATE = Path(__file__).with_name("card.md")
+_NO_VIEWER = "viewer: false  # until all chunks are there"
+"""Each commit of data makes the Hub's viewer start anew. By its comment this line is known as ours."""
 _GENERATED_KEYS = ("configs", "language", "language_bcp47", "license", "pretty_name", "size_categories", "tags")
+_BAR_CHARACTERS = 20
 _SIZES = (
     *("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M"),
     *("100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T"),
@@ -49,6 +52,7 @@ class CardFacts:
 
     `keys` are those on the Hub, sorted, with what the manifests tell of them; `columns` the columns of the table with
     their types; `chunks` and `parts` how many of the dataset's `all_chunks` and `all_parts` are published, if known.
+    `is_folded` tells whether all of them are, in the files that the finished dataset has.
     """
 
     table: Table
@@ -59,14 +63,16 @@ class CardFacts:
     all_chunks: int
     parts: int | None
     all_parts: int
+    is_folded: bool
 
 
 def make_card(facts: CardFacts, before: str | None = None, *, with_languages: bool = True) -> str:
     """The card of a repo; what people wrote into the one `before` is kept. Raises CardError if that is damaged."""
     header, body = _split(before or "")
-    kept = _without_generated_keys(header)
+    kept, keys = _without_generated_keys(header)
+    viewer = "" if facts.is_folded or "viewer" in keys else f"{_NO_VIEWER}\n"
     start, end = _around_block(body)
-    return f"---\n{kept}{_header(facts, with_languages)}---\n{start}{BEGIN}\n{_body(facts)}{END}{end}"
+    return f"---\n{kept}{viewer}{_header(facts, with_languages)}---\n{start}{BEGIN}\n{_body(facts)}{END}{end}"
 
 
 def default_key(facts: CardFacts) -> str | None:
@@ -81,6 +87,12 @@ def size_category(rows: int) -> str:
     return next((name for exponent, name in enumerate(_SIZES, start=3) if rows < 10**exponent), "n>1T")
 
 
+def progress_bar(done: int, all_: int) -> str:
+    """So much of a whole, in characters and percent, rounded down: only the whole is full."""
+    full, percent = (done * unit // max(all_, 1) for unit in (_BAR_CHARACTERS, 100))
+    return f"{'█' * full:░<{_BAR_CHARACTERS}} {percent} %"
+
+
 def _header(facts: CardFacts, with_languages: bool) -> str:
     """The generated keys as YAML. Every string is quoted: `no` alone would be false."""
     languages = languages_of(facts.table, facts.keys)
@@ -91,12 +103,9 @@ def _header(facts: CardFacts, with_languages: bool) -> str:
     lines += _list("tags", ["wikidata", "wikimedia", "knowledge-graph", "multilingual", str(facts.table)])
     lines += _list("size_categories", [size_category(rows)])
     lines.append("configs:" if facts.keys else "configs: []")
-    default, column = default_key(facts), facts.table.partition_column
-    keys = sorted(facts.keys, key=lambda key: (key != default, key))[: CONFIGS_AT_MOST - 1]
-    for index, name in enumerate(keys):
-        lines += _config(name, f"{key_folder(facts.table, name)}/{DATA_FILES}", is_default=index == 0)
-        if index == 0:
-            lines += _config("all", f"{column}=*/{DATA_FILES}", is_default=False)
+    default = default_key(facts)
+    for name in sorted(facts.keys, key=lambda key: (key != default, key))[:CONFIGS_AT_MOST]:
+        lines += _config(name, f"{key_folder(facts.table, name)}/{DATA_FILES}", is_default=name == default)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -129,6 +138,7 @@ def _body(facts: CardFacts) -> str:
         rows_of_keys="".join(_row(name, key) for name, key in facts.keys.items()),
         chunks=f"{facts.chunks:,}",
         all_chunks=f"{facts.all_chunks:,}",
+        bar=progress_bar(facts.chunks, facts.all_chunks),
         parts="" if facts.parts is None else f", {facts.parts:,} of {facts.all_parts:,} parts",
         source=SOURCE,
     )
@@ -150,27 +160,30 @@ def _split(card: str) -> tuple[str, str]:
     return header + "\n" if header else "", body
 
 
-def _without_generated_keys(header: str) -> str:
-    """The lines of a header, comments and all, without those of the keys that are generated."""
+def _without_generated_keys(header: str) -> tuple[str, list[object]]:
+    """The lines of a header, comments and all, without those of the keys that are generated; and the keys left."""
     try:
         node = yaml.compose(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # 5 times as fast
     except yaml.YAMLError as error:
         raise CardError(f"its header is not YAML: {' '.join(str(error).split())[:200]}") from error
     if node is None:
-        return header
+        return header, []
     if not isinstance(node, yaml.MappingNode) or node.flow_style:
         raise CardError("its header is not a list of keys and values")
     lines = header.splitlines(keepends=True)
     starts = [key.start_mark.line for key, _ in node.value]
     ends = [*starts[1:], len(lines)]
     gone: set[int] = set()
+    left: list[object] = []
     for (key, value), start, end in zip(node.value, starts, ends, strict=True):
-        if key.value in _GENERATED_KEYS:
-            last = max(min(value.end_mark.line + (value.end_mark.column > 0), end), start + 1)
-            while last > start + 1 and lines[last - 1].lstrip()[:1] in ("", "#"):
-                last -= 1  # what a person wrote below a list counts as its end to YAML
-            gone |= set(range(start, last))
-    return "".join(line for number, line in enumerate(lines) if number not in gone)
+        if key.value not in _GENERATED_KEYS and lines[start].rstrip() != _NO_VIEWER:
+            left.append(key.value)
+            continue
+        last = max(min(value.end_mark.line + (value.end_mark.column > 0), end), start + 1)
+        while last > start + 1 and lines[last - 1].lstrip()[:1] in ("", "#"):
+            last -= 1  # what a person wrote below a list counts as its end to YAML
+        gone |= set(range(start, last))
+    return "".join(line for number, line in enumerate(lines) if number not in gone), left
 
 
 def _around_block(body: str) -> tuple[str, str]:
