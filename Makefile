@@ -80,7 +80,7 @@ demo: $(VENV)/dev $(NEWEST) ## push a small sample to a Hub on localhost, and re
 hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to export to use it
 	"$$WIKIDATA" -m localhub --root demo/hub
 
-bench: $(VENV)/dev $(HF)/ready ## measure against what a user would run instead; QUICK=1 for a smoke run
+bench: $(VENV)/dev $(HF)/ready $(READERS)/ready ## measure against what a user would run instead; QUICK=1 for a smoke run
 	"$$WIKIDATA" -m scripts.bench $(BENCH_FLAGS)
 
 rehearsal: $(VENV)/dev ## push all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them

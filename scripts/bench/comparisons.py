@@ -4,9 +4,10 @@ import sys
 
 from localhub.faults import Latency
 from scripts.bench.data import Scale, huge_chunk, large_key, pushed_states
-from scripts.bench.measure import OURS, Comparison, Row
+from scripts.bench.measure import OURS, Comparison, Row, Side
 from scripts.bench.pieces import command, piece
 from scripts.bench.pushes import CLI, HF, LIBRARY, each, ours, pushing, pushing_to_repo
+from scripts.bench.readers import LAYOUTS, READERS, reading
 from wikidata.config import Layout, Table
 
 LATENCY = Latency(request_seconds=0.15, commit_seconds=1.5)
@@ -116,4 +117,22 @@ def grown(scale: Scale) -> Comparison:
     return Comparison("grown", sides, rows)
 
 
-COMPARISONS = (cron, state, small, large, latency, plan, pack, key, grown)
+def readers(_: Scale) -> Comparison:
+    """The downloads (requests to the Hub's resolver) of what people read a table with, as its files are folded."""
+    sides: dict[str, Side] = {}
+    rows: list[Row] = []
+    for reader in READERS:
+        packed, half, folded = names = [f"{reader}, {layout}" for layout in LAYOUTS]
+        sides |= {name: reading(reader, layout) for name, layout in zip(names, LAYOUTS, strict=True)}
+        for side, scope, words, most in (
+            (half, "key", "one key", 50),
+            (folded, "key", "one small key", 6),
+            (folded, "all", "everything", 1500),
+        ):
+            what, name = f"{side}: downloads for {words}", f"{scope}_resolve"
+            rows += [Row(what, f"at most {most:,}", 1, name, side, limit=most), Row(what, packed, None, name, side)]
+        rows.append(Row(f"{half}: downloads for everything, scaled", packed, None, "all_resolve", half))
+    return Comparison("readers", sides, rows, runs=1)
+
+
+COMPARISONS = (cron, state, small, large, latency, plan, pack, key, grown, readers)

@@ -12,6 +12,7 @@ from scripts.bench import __main__ as bench
 from scripts.bench.comparisons import COMPARISONS
 from scripts.bench.data import FULL, QUICK, Scale, large_key, other_paths, pushed_states
 from scripts.bench.measure import OURS, Comparison, Measured, Row, Runs, Side, readable, result_of, run_sides, table
+from scripts.bench.readers import LAYOUTS, file_names
 from scripts.bench.workspace import NOBODY, SideError, Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
 from wikidata.config import Layout, Table
@@ -176,3 +177,13 @@ def test_a_full_repo_has_as_many_files_of_other_chunks_as_was_asked_for(layout: 
     assert {file and file.layout for file in files} == {layout}
     assert 3 not in {file and file.chunk for file in files}
     assert FULL.others.parts <= ENTRIES_A_FOLDER
+
+
+def test_a_repo_to_read_has_as_many_files_as_its_layout_and_each_chunk_once() -> None:
+    keys = range(FULL.huge.keys)
+    assert [sum(len(file_names(layout, key)) for key in keys) for layout in LAYOUTS] == [56_500, 10_500, 540]
+    for layout, chunks in zip(LAYOUTS, (113, 111, 113), strict=True):
+        for key in (0, 499):
+            names = [name.removeprefix("chunk_").removesuffix(".parquet") for name in file_names(layout, key)]
+            ends = [(int(first), int(last or first)) for first, _, last in (name.partition("-") for name in names)]
+            assert [chunk for first, last in ends for chunk in range(first, last + 1)] == list(range(chunks))
