@@ -45,7 +45,6 @@ NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo push status verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
-.PHONY: upload-large-folder upload-folder upload-by-library
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -104,19 +103,7 @@ format: $(VENV)/dev ## format the code
 lock: ## compile the lock files, requirements/*.txt
 	sh scripts/lock.sh
 
-# What a push runs for each repo: the upload CLI under the watcher, told by its environment what to upload. There is one
-# target for each command line; src/wikidata/upload/generations/ says which version has which.
-WATCH = "$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
-	--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" --
-
-upload-large-folder:
-	$(WATCH) "$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$${WORKERS:-1}" --no-report --no-bars
-
-upload-folder:
-	$(WATCH) "$$UPLOADER" upload "$$REPO" "$$FOLDER" . --repo-type dataset --commit-message "$$MESSAGE"
-
-upload-by-library:
-	$(WATCH) "$$WIKIDATA" -m wikidata.upload.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
+include src/wikidata/upload/upload.mk
 
 clean: ## remove the virtual environments and the demo
 	rm -rf $(VENV) $(HF) $(HF1) $(READERS) demo

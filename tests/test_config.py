@@ -23,11 +23,12 @@ def test_only_links_are_partitioned_by_site() -> None:
     }
 
 
-def test_folders_lie_beside_the_makefile_unless_set(tmp_path: Path) -> None:
-    settings = Settings.from_environment({"STATE_DIR": str(tmp_path), "AUDIT_DIR": ""})
-    assert settings.state_dir == tmp_path
-    assert settings.audit_dir == ROOT / "audit"
-    assert (ROOT / "Makefile").is_file()
+def test_folders_lie_where_a_command_runs_unless_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment({"STATE_DIR": "/srv/state", "LOG_DIR": "below", "AUDIT_DIR": ""})
+    assert settings.state_dir == Path("/srv/state")
+    assert settings.log_dir == tmp_path / "below"
+    assert settings.audit_dir == tmp_path / "audit"
 
 
 @pytest.mark.parametrize(

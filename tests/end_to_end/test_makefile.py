@@ -110,7 +110,7 @@ def test_a_clone_and_data_in_folders_with_spaces(tmp_path: Path, box: Box, hub: 
 
 
 def test_an_environment_that_was_made_elsewhere_is_rebuilt(tmp_path: Path) -> None:
-    for name in ("Makefile", "scripts", "requirements", "pyproject.toml"):
+    for name in ("Makefile", "scripts", "requirements", "pyproject.toml", "src"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "place").write_text("/somewhere/else\n")
