@@ -14,7 +14,7 @@ from huggingface_hub import HfFileSystem
 from localhub.testing import RunningHub, running_hub
 from scripts.sample.build import write_sample
 from wikidata.config import FOLDERS, HF_USER, target_repos
-from wikidata.report.terminal import table_of
+from wikidata.report.words import table_of
 from wikidata.state import due_chunks, get_all_state
 
 DEMO = Path("demo").absolute()

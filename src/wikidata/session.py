@@ -26,7 +26,7 @@ class Session:
         self.settings = settings
         self.repos = {Table.named(table): check_repo_id(repo_id, "target_repos") for table, repo_id in repos.items()}
         self.listener = listener
-        self.retry = RetryPolicy(settings, listener.note)
+        self.retry = RetryPolicy(settings, listener.waiting)
         self.hub = Hub(self.retry)
         self._confinement = confined(min(LONGEST_ANSWER_SECONDS, settings.stall_minutes * 60))
         self._identity: Identity | None = None
@@ -39,6 +39,7 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.listener.finish()
         self._confinement.__exit__(None, None, None)
 
     def check_rights(self) -> None:
@@ -64,9 +65,20 @@ class Session:
 
     def for_each_table(self, work: Callable[[Table], Result]) -> dict[Table, Result]:
         """Do `work` for every table, `JOBS` at a time; all are attempted before what failed is raised."""
+
+        def told(table: Table) -> Result:
+            self.listener.begins(table)
+            failed = True
+            try:
+                result = work(table)
+                failed = False
+                return result
+            finally:
+                self.listener.ends(table, failed=failed)
+
         pool = ThreadPoolExecutor(self.settings.jobs)
         try:
-            futures = {table: pool.submit(work, table) for table in self.repos}
+            futures = {table: pool.submit(told, table) for table in self.repos}
             errors = [error for error in map(_error, futures.values()) if error is not None]
         except BaseException as error:
             self.retry.stop()

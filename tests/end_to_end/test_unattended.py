@@ -68,13 +68,31 @@ def test_a_failure_under_cron_is_one_paragraph(box: Box, hub: RunningHub, instal
     assert done.returncode == 1
     assert done.stdout == ""
     first, *tail = done.stderr.splitlines()
-    assert first.startswith("wikidata: links: Failed to commit:")
-    assert "permutans/wikidata-links lacks" in first
-    assert str(box.logs()[0].parent) in first
-    assert tail
-    assert all(line.startswith("    ") for line in tail)
-    assert len(tail) <= 25
+    assert first == (
+        "wikidata: links: Failed to commit: 403 Forbidden: No.. Make sure your token has the correct permissions."
+    )
+    lacks, log, then = tail
+    assert lacks.startswith("    permutans/wikidata-links lacks ")
+    assert log.startswith(f"    log: {box.logs()[0].parent}/links-")
+    assert then == "    next: mend that, and push again: only what is missing is sent"
     assert_arrived(box, hub, 3, [table for table in Table if table is not Table.LINKS])
+
+
+def test_the_same_failure_of_all_tables_is_said_once_without_the_banner_of_the_cli(box: Box, hub: RunningHub) -> None:
+    hub.set_faults(Fault("commit", status=500, times=None, message="Out of order."))
+    done = box.make("push", "CHUNK=3")
+    *lines, makes_own = done.stderr.splitlines()
+    assert lines[0].startswith(
+        "wikidata: labels, descriptions, aliases, links, claims: Failed to commit: 500 Server Error"
+    )
+    assert lines[0].endswith("Out of order.")
+    assert len(lines) <= 12
+    assert "\x1b" not in done.stderr
+    assert "keep in mind" not in done.stderr
+    assert sum("500" in line for line in lines) == 1
+    assert sum("layout" in line for line in done.stdout.splitlines()) == 1
+    assert makes_own.startswith("make: *** ")
+    assert "keep in mind" in box.logs()[0].read_text()
 
 
 def test_the_systemd_service_runs_the_same_command_with_its_credential(

@@ -15,8 +15,9 @@ from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterEr
 from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import describe, report
 from wikidata.report.ping import Ping
-from wikidata.report.terminal import Terminal, readable_bytes, table_of
-from wikidata.state import due_chunks, get_all_state, stuck_chunks
+from wikidata.report.terminal import Terminal
+from wikidata.report.words import readable_bytes, table_of
+from wikidata.state import due_chunks, get_all_state, stuck_chunks, summarize
 
 if TYPE_CHECKING:
     from wikidata.session import Session
@@ -32,11 +33,14 @@ def _push(settings: Settings, chosen: Selection) -> Exit:
     ping = Ping(settings.ping_url, warn=lambda line: print(line, file=sys.stderr))
     ping.start()
     is_tick = chosen.chunk is None and not sys.stderr.isatty()
-    codes, told = [], []
+    codes: list[Exit] = []
+    told: list[str] = []
     terminal = Terminal(quiet=settings.quiet)
     for error in _failures(settings, chosen, terminal):
         codes.append(error.exit_code)
-        if not (is_tick and _is_quiet(error, settings)):
+        if told and isinstance(error, TryLaterError):
+            error.details = ()  # just said
+        if not (is_tick and _is_quiet(error, settings)) and not set(describe(error)) <= set(told):
             report(error)
             told += describe(error)
     if told:
@@ -63,11 +67,13 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
     from wikidata.session import Session
 
     with Session(settings, chosen.repos(settings), terminal) as session:
+        parts = dict(summarize(state).select("chunk", "parts").iter_rows())
+        terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)
         for chunk in chunks:
+            terminal.takes_up(f"chunk {chunk}")
             try:
                 push(session, state, chunk, if_due=chosen.chunk is None)
             except PushError as error:
-                terminal.finish()
                 yield error
                 if isinstance(error, TryLaterError):
                     return

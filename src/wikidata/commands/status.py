@@ -5,7 +5,7 @@ import polars as pl
 from wikidata.config import Selection, Settings, target_repos
 from wikidata.errors import Exit, StateError
 from wikidata.records.receipt import is_recorded
-from wikidata.report.terminal import table_of
+from wikidata.report.words import table_of
 from wikidata.state import UNREADABLE, Step, get_all_state, summarize
 
 

@@ -80,10 +80,11 @@ def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
     files, packed = sizes[Layout.FILES], sizes[Layout.PACKED]
     fits = files.files <= FILES_A_REPO and files.entries <= ENTRIES_A_FOLDER
     layout = Layout.FILES if fits else Layout.PACKED
+    size, other, how = (files, packed, "packed") if fits else (packed, files, "as they are")
     why = (
-        f"layout {layout}: all {scale.parts:,} parts of {scale.chunks} chunks come to about {files.files:,} files, "
-        f"{files.entries:,} in a folder, or packed to {packed.files:,}, {packed.entries:,} in a folder; "
-        f"the Hub recommends {FILES_A_REPO:,} files a repo and allows {ENTRIES_A_FOLDER:,} in a folder"
+        f"layout {layout}: all {scale.chunks} chunks come to about {size.files:,} files a repo, {size.entries:,} in a "
+        f"folder ({how}: {other.files:,} and {other.entries:,}); the Hub recommends {FILES_A_REPO:,} and allows "
+        f"{ENTRIES_A_FOLDER:,}"
     )
     return layout, why
 

@@ -43,7 +43,9 @@ def check_not_before(manifest_dir: Path) -> None:
     refusal = _read(path)
     if refusal and refusal.not_before > time.time():
         at = datetime.fromtimestamp(refusal.not_before, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        raise TryLaterError(f"{_WORDS[refusal.kind]}, not before {at} (remove {path} to try at once): {refusal.why}")
+        error = TryLaterError(f"{_WORDS[refusal.kind]}, not before {at}: remove {path} to try at once")
+        error.details = (refusal.why,)
+        raise error
 
 
 def forget_refusal(manifest_dir: Path) -> None:
