@@ -44,7 +44,7 @@ endif
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
+.PHONY: help setup demo push status page verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -58,8 +58,11 @@ setup: $(VENV)/runtime $(NEWEST) ## make the virtual environment that everything
 push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete and not yet pushed
 	"$$WIKIDATA" -m wikidata push $(ONLY_CHUNK) $(ONLY_TABLE)
 
-status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
+status: $(VENV)/runtime ## show how far the publication is and what needs attention; ALL=1 lists every chunk
 	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)
+
+page: $(VENV)/runtime ## write the same as a page to look at, to PAGE or wikidata.html
+	"$$WIKIDATA" -m wikidata page
 
 verify: $(VENV)/runtime ## compare the repos, or the copy in FOLDER, with their manifests; DEEP=1 reads files; change nothing
 	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)

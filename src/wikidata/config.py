@@ -156,6 +156,11 @@ class Settings:
     folder: Path | None = _setting(
         "FOLDER", "", "make verify compares this downloaded copy of a repo with its manifests", _folder_or_none
     )
+    all: bool = _setting("ALL", "", "1: make status lists every chunk, not only those that need attention", _flag)
+    json: bool = _setting("JSON", "", "1: make status prints JSON, for scripts", _flag)
+    page: Path | None = _setting(
+        "PAGE", "", "where make page writes, wikidata.html by itself; if set, each push refreshes it", _folder_or_none
+    )
     hf_user: str = _setting("HF_USER", HF_USER, "the user or organization that owns the repos", _user)
     private: bool = _setting("PRIVATE", "", "1: repos that have to be created are private", _flag)
     state_dir: Path = _setting("STATE_DIR", "state", "state files of the pipeline", _folder)

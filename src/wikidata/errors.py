@@ -41,6 +41,9 @@ class PushError(Exception):
     details: Sequence[str] = ()
     """What a person wants to know besides, such as the log."""
 
+    table = ""
+    """The table that failed; empty if it is none, or several in the same way."""
+
     def __str__(self) -> str:
         """All in one line."""
         return f"{super().__str__()} ({'; '.join(self.details)})" if self.details else super().__str__()

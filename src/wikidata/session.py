@@ -68,13 +68,15 @@ class Session:
 
         def told(table: Table) -> Result:
             self.listener.begins(table)
-            failed = True
             try:
                 result = work(table)
-                failed = False
-                return result
-            finally:
-                self.listener.ends(table, failed=failed)
+            except BaseException as error:
+                if isinstance(error, PushError):
+                    error.table = table
+                self.listener.ends(table, failed=True)
+                raise
+            self.listener.ends(table, failed=False)
+            return result
 
         pool = ThreadPoolExecutor(self.settings.jobs)
         try:
@@ -90,6 +92,7 @@ class Session:
         if len({str(error) for error in errors}) > 1:  # what is the same for all is said once
             raise TablesFailedError(errors)
         if errors:
+            errors[0].table = errors[0].table if len(errors) == 1 else ""
             raise errors[0]
         return {table: future.result() for table, future in futures.items()}
 

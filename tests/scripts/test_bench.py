@@ -15,8 +15,8 @@ from scripts.bench.measure import OURS, Comparison, Measured, Row, Runs, Side, r
 from scripts.bench.workspace import NOBODY, SideError, Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
 from wikidata.config import Layout, Table
-from wikidata.dataset.layout import ENTRIES_A_FOLDER
 from wikidata.dataset.survey import survey
+from wikidata.limits import ENTRIES_A_FOLDER
 from wikidata.names import parse_data_file
 from wikidata.state import due_chunks, get_all_state, summarize
 

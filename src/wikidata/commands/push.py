@@ -12,6 +12,7 @@ import polars as pl
 
 from wikidata.config import Selection, Settings, Table
 from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.records.failures import forget_failures, record_failure
 from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import describe, report
 from wikidata.report.ping import Ping
@@ -73,7 +74,10 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
             terminal.takes_up(f"chunk {chunk}")
             try:
                 push(session, state, chunk, if_due=chosen.chunk is None)
+                forget_failures(settings.manifest_dir, chunk)
             except PushError as error:
+                if not isinstance(error, TryLaterError):
+                    record_failure(settings.manifest_dir, chunk, error)
                 yield error
                 if isinstance(error, TryLaterError):
                     return

@@ -31,6 +31,12 @@ def readable_seconds(seconds: float) -> str:
     return f"{minutes / 1440:.0f} days"
 
 
+def bar(share: float) -> str:
+    """A bar of 32 signs, of which that share is full; of plain ones, if standard output knows no others."""
+    full, empty = ("█", "░") if (sys.stdout.encoding or "").lower().startswith("utf") else ("#", "-")
+    return full * (done := int(share * 32)) + empty * (32 - done)
+
+
 def table_of(rows: Iterable[Sequence[object]], columns: Sequence[str]) -> str:
     """Rows as an aligned text table: numbers to the right, words to the left; no wider than the terminal."""
     from rich.console import Console
