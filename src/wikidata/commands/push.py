@@ -44,11 +44,24 @@ def _push(settings: Settings, chosen: Selection) -> Exit:
         if not (is_tick and _is_quiet(error, settings)) and not set(describe(error)) <= set(told):
             report(error)
             told += describe(error)
+    _refresh_page(settings)
     if told:
         ping.fail(told)
     elif not codes:
         ping.success(terminal.news)
     return worst(codes)
+
+
+def _refresh_page(settings: Settings) -> None:
+    """Write the page, if PAGE says where; a push does not fail for it."""
+    if settings.page is None:
+        return
+    from wikidata.report.page import write_page
+
+    try:
+        write_page(settings)
+    except PushError as error:
+        print(f"wikidata: warning: PAGE: {error}", file=sys.stderr)
 
 
 def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iterator[PushError]:
@@ -72,6 +85,7 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
         terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)
         for chunk in chunks:
             terminal.takes_up(f"chunk {chunk}")
+            _refresh_page(settings)
             try:
                 push(session, state, chunk, if_due=chosen.chunk is None)
                 forget_failures(settings.manifest_dir, chunk)
