@@ -10,7 +10,7 @@ from string import Template
 
 from wikidata.config import Settings, Table
 from wikidata.report.overview import Confirmed, Overview, State, look
-from wikidata.report.summary import day, pace, troubles, waits
+from wikidata.report.summary import day, numbers, troubles, waits
 from wikidata.report.words import readable_bytes
 from wikidata.system.files import write_atomically
 
@@ -40,7 +40,7 @@ def page_of(overview: Overview, endpoint: str) -> str:
         chunks=len(overview.chunks),
         published=states[State.PUSHED] + states[State.FOLDED],
         facts="".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in _facts(overview)),
-        waits="".join(f"<p>{escape(line)}</p>" for line in [*pace(overview), *waits(overview)]),
+        waits="".join(f"<p>{escape(line)}</p>" for line in waits(overview)),
         failures=_failures(overview),
         charts=_chart("rows", overview, lambda rows: f"{rows:,.0f}") + _chart("size_bytes", overview, readable_bytes),
         days=_days(overview.confirmed),
@@ -89,7 +89,7 @@ def _grids(overview: Overview) -> Iterator[str]:
             + "</tr>"
             for chunk in chunks
         )
-        caption = f"Chunks {chunks[0].number} to {chunks[-1].number}"
+        caption = numbers(chunk.number for chunk in chunks).capitalize()
         yield f'<table><caption>{caption}</caption><thead><tr><th scope="col" title="chunk">#</th>{head}</tr></thead>'
         yield f"<tbody>{rows}</tbody></table>"
 

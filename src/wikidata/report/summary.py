@@ -46,9 +46,9 @@ def waits(overview: Overview) -> Iterator[str]:
         until = datetime.fromtimestamp(refusal.not_before, UTC)
         yield f"the push waits until {until:%Y-%m-%d %H:%M} UTC for {_FOR[refusal.kind]}: {refusal.why}"
     if of[State.DUE]:
-        yield f"waiting for the push: {_numbers(of[State.DUE])}"
+        yield f"waiting for the push: {numbers(of[State.DUE])}"
     if of[State.INCOMPLETE]:
-        yield f"waiting for the pipeline: {_numbers(of[State.INCOMPLETE])}"
+        yield f"waiting for the pipeline: {numbers(of[State.INCOMPLETE])}"
 
 
 def troubles(overview: Overview) -> Iterator[str]:
@@ -64,7 +64,7 @@ def day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if is_near else f"{moment:%Y-%m-%d}"
 
 
-def _numbers(chunks: Iterable[int]) -> str:
+def numbers(chunks: Iterable[int]) -> str:
     """Chunk numbers with runs: `chunks 3, 7 to 12`."""
     runs = [
         [number for _, number in run] for _, run in groupby(enumerate(sorted(chunks)), lambda pair: pair[1] - pair[0])
