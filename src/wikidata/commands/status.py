@@ -26,7 +26,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
             print(line)
     everything = settings.all or chosen.chunk is not None
     if shown := [chunk for chunk in overview.chunks if everything or chunk.needs_attention]:
-        print()
+        print(end="\n" if chosen.chunk is None else "")
         print(table_of(map(_cells, shown), ("chunk", "parts", "steps", "state", "tables")))
     return Exit.OK
 
