@@ -62,13 +62,13 @@ def test_staging_must_not_hold_another_folder(tmp_path: Path, staging: str) -> N
     Settings.from_environment(folders | {"STAGING_DIR": str(tmp_path / "results" / "staging")})
 
 
-def test_every_variable_is_explained_in_the_readme_as_by_make() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_variable_is_explained_in_the_docs_as_by_make() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
     for setting in SETTINGS:
         default = f"`{setting.default}`" if setting.default else ""
-        assert f"| `{setting.name}` | {default} | {setting.help} |\n".replace("|  |", "| |") in readme
+        assert f"| `{setting.name}` | {default} | {setting.help} |\n".replace("|  |", "| |") in text
     for name in re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE):
-        assert f"| `{name}` |" in readme
+        assert f"| `{name}` |" in text
 
 
 def test_make_lists_every_setting() -> None:
