@@ -257,6 +257,38 @@ def test_a_monitoring_service_hears_of_success_and_failure(new_box: NewBox, rece
     assert "is empty" in receiver.posts[1][1]
 
 
+@pytest.mark.instant
+def test_every_tick_refreshes_the_page_also_one_that_fails_or_has_nothing_to_do(new_box: NewBox) -> None:
+    small = new_box(chunks={3: 1}, keys=1, rows=1)
+    page = small.root / "public.html"
+    small.settings["PAGE"] = str(page)
+    content = small.files(Table.LABELS, 3)[0].read_bytes()
+    small.files(Table.LABELS, 3)[0].write_bytes(b"")
+    assert small.wikidata("push").returncode == 1
+    assert page.read_text().count('<td class="failed">') == 1
+    assert "is empty" in page.read_text()
+    small.files(Table.LABELS, 3)[0].write_bytes(content)
+    with hold(small.root / "manifests", "chunk 3"):
+        assert small.wikidata("push").returncode == 75
+        assert page.read_text().count('<td class="uploading">') == 5
+    for _ in range(2):  # the second time there is nothing to do
+        assert small.wikidata("push").returncode == 0
+        assert page.read_text().count('<td class="pushed">') == 5
+        page.write_text("")
+    small.settings["PAGE"] = str(small.root / "nowhere" / "page.html")
+    done = small.wikidata("push")
+    assert done.returncode == 0
+    assert "warning: PAGE: " in done.stderr
+
+
+def test_a_tick_with_nothing_to_do_does_not_load_what_draws(new_box: NewBox) -> None:
+    idle = new_box(chunks={30: 1}, keys=1, rows=1, incomplete={30})
+    script = "import sys; from wikidata.main import main; code = main(['push'])\n"
+    script += "print(code, *sorted({'rich', 'tqdm', 'pyarrow', 'huggingface_hub'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], env=idle.environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "http://127.0.0.1:9/a space", "http://127.0.0.1:port/"])
 def test_a_monitoring_service_that_is_away_is_only_a_warning(box: Box, url: str) -> None:
     done = box.wikidata("push", "--chunk", "30", PING_URL=url)

@@ -5,7 +5,6 @@ It is what `wikidata status` and the page show, and what `wikidata status --json
 
 import json
 import re
-import socket
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from wikidata.config import Settings, Table, target_repos
 from wikidata.limits import COMMITS_AN_HOUR, FILES_A_COMMIT
 from wikidata.names import ANY_CHUNK
 from wikidata.records.failures import LastFailure, last_failures
+from wikidata.records.lock import Holder, holder_of
 from wikidata.records.not_before import Refusal, refusal_now
 from wikidata.records.receipt import is_recorded
 from wikidata.state import get_all_state, summarize
@@ -54,14 +54,6 @@ class Confirmed(NamedTuple):
     files: int
     size_bytes: int
     rows: int
-
-
-class Holder(NamedTuple):
-    """Who is at work on what, and since when (seconds since 1970)."""
-
-    pid: int
-    purpose: str
-    since: float
 
 
 @dataclass(frozen=True)
@@ -147,7 +139,7 @@ class Overview:
 def look(settings: Settings, only: int | None = None) -> Overview:
     """How far all chunks are, or one alone. Raises StateError."""
     folder, repos = settings.manifest_dir, target_repos(settings.hf_user)
-    holder, failures = _holder(folder), tuple(last_failures(folder))
+    holder, failures = holder_of(folder), tuple(last_failures(folder))
     failed = {(each.chunk, each.table) for each in failures}
     folded = {table: folded_chunks(folder, table) for table in Table}
 
@@ -191,14 +183,3 @@ def _confirmed(manifest_dir: Path, repos: Mapping[Table, str]) -> tuple[Confirme
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return tuple(sorted(found))
-
-
-def _holder(manifest_dir: Path) -> Holder | None:
-    """Who holds the lock, unless it is a process of this box that died."""
-    try:
-        facts = json.loads((manifest_dir / ".lock").read_bytes())
-        if facts["host"] == socket.gethostname() and not Path(f"/proc/{facts['pid']}").exists():
-            return None
-        return Holder(facts["pid"], facts["purpose"], float(facts["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
