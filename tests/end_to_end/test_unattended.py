@@ -312,7 +312,7 @@ def test_old_logs_are_removed_and_new_ones_kept(box: Box) -> None:
 
 
 def test_a_bug_is_one_line_with_the_traceback_in_a_log(box: Box) -> None:
-    script = "import sys, wikidata.state, wikidata.main\nwikidata.state.get_all_state = lambda folder: 1 / 0\n"
+    script = "import sys, wikidata.state, wikidata.main\nwikidata.state.get_all_state = lambda *_: 1 / 0\n"
     script += "sys.exit(wikidata.main.main(['status']))"
     done = subprocess.run([sys.executable, "-c", script], env=box.environment, capture_output=True, text=True)
     assert done.returncode == 3

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from wikidata.config import Selection, Settings, Table
-from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.errors import ChunkIncompleteError, Exit, LockedError, PushError, StateError, TryLaterError, worst
 from wikidata.records.failures import forget_failures, record_failure
 from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import describe, report
@@ -90,7 +90,7 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
                 push(session, state, chunk, if_due=chosen.chunk is None)
                 forget_failures(settings.manifest_dir, chunk)
             except PushError as error:
-                if not isinstance(error, TryLaterError):
+                if not isinstance(error, TryLaterError | ChunkIncompleteError):
                     record_failure(settings.manifest_dir, chunk, error)
                 yield error
                 if isinstance(error, TryLaterError):

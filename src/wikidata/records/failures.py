@@ -2,10 +2,11 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from wikidata.errors import PushError, TablesFailedError
+from wikidata.errors import DiskError, PushError, TablesFailedError
 from wikidata.system.files import make_private_folder, write_atomically
 
 _MOST_CHARACTERS = 1000
@@ -47,7 +48,9 @@ def _others(manifest_dir: Path, chunk: int) -> list[LastFailure]:
 
 
 def _write(manifest_dir: Path, failures: list[LastFailure]) -> None:
-    write_atomically(_path(make_private_folder(manifest_dir)), json.dumps(failures, indent=1).encode() + b"\n")
+    """Write it down if that is possible: a disk that is full must not hide what failed."""
+    with suppress(DiskError):
+        write_atomically(_path(make_private_folder(manifest_dir)), json.dumps(failures, indent=1).encode() + b"\n")
 
 
 def _path(manifest_dir: Path) -> Path:
