@@ -44,8 +44,7 @@ endif
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
-.PHONY: upload-large-folder upload-folder upload-by-library
+.PHONY: help setup demo push status page verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -59,8 +58,11 @@ setup: $(VENV)/runtime $(NEWEST) ## make the virtual environment that everything
 push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete and not yet pushed
 	"$$WIKIDATA" -m wikidata push $(ONLY_CHUNK) $(ONLY_TABLE)
 
-status: $(VENV)/runtime ## show how far each chunk is, or CHUNK alone
+status: $(VENV)/runtime ## show how far the publication is and what needs attention; ALL=1 lists every chunk
 	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)
+
+page: $(VENV)/runtime ## write the same as a page to look at, to PAGE or wikidata.html
+	"$$WIKIDATA" -m wikidata page
 
 verify: $(VENV)/runtime ## compare the repos, or the copy in FOLDER, with their manifests; DEEP=1 reads files; change nothing
 	"$$WIKIDATA" -m wikidata verify $(ONLY_CHUNK) $(ONLY_TABLE)
@@ -104,19 +106,7 @@ format: $(VENV)/dev ## format the code
 lock: ## compile the lock files, requirements/*.txt
 	sh scripts/lock.sh
 
-# What a push runs for each repo: the upload CLI under the watcher, told by its environment what to upload. There is one
-# target for each command line; src/wikidata/upload/generations/ says which version has which.
-WATCH = "$$WIKIDATA" -m wikidata watch --lifeline --log "$${LOG:?is set by make push}" --folder "$$FOLDER" \
-	--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" --
-
-upload-large-folder:
-	$(WATCH) "$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$${WORKERS:-1}" --no-report --no-bars
-
-upload-folder:
-	$(WATCH) "$$UPLOADER" upload "$$REPO" "$$FOLDER" . --repo-type dataset --commit-message "$$MESSAGE"
-
-upload-by-library:
-	$(WATCH) "$$WIKIDATA" -m wikidata.upload.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
+include src/wikidata/upload/upload.mk
 
 clean: ## remove the virtual environments and the demo
 	rm -rf $(VENV) $(HF) $(HF1) $(READERS) demo

@@ -14,7 +14,7 @@ from huggingface_hub import HfFileSystem
 from localhub.testing import RunningHub, running_hub
 from scripts.sample.build import write_sample
 from wikidata.config import FOLDERS, HF_USER, target_repos
-from wikidata.report.terminal import table_of
+from wikidata.report.words import table_of
 from wikidata.state import due_chunks, get_all_state
 
 DEMO = Path("demo").absolute()
@@ -31,15 +31,17 @@ def main() -> int:
         say(f"A Hub on localhost: {hub.endpoint}")
         environment = {**os.environ, **hub.environment, "HF_USER": HF_USER, "HF_HOME": str(DEMO / "hf-home")}
         environment |= {name: str(data / folder) for name, folder in FOLDERS.items()}
+        environment["PAGE"] = str(DEMO / "wikidata.html")
         due = due_chunks(get_all_state(data / "state"))
         if code := make("push", environment):
             return code
         if not due:
-            print("(Nothing was due, so it said nothing.)")
-        for target in ("status", "verify"):
-            make(target, environment)
+            print("Nothing is left to do: all that is complete is published. Remove demo/ to start over.")
+        make("verify", environment)
         equal = read_back(hub, data / "results")
-    say("The Hub is stopped. Run make demo again: nothing is left to push. Remove demo/ to start over.")
+        make("status", environment)
+        make("page", environment)
+    say("The Hub is stopped, the page stays: open it in a browser. Run make demo again: nothing is left to push.")
     return 0 if equal else 1
 
 

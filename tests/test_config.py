@@ -23,11 +23,12 @@ def test_only_links_are_partitioned_by_site() -> None:
     }
 
 
-def test_folders_lie_beside_the_makefile_unless_set(tmp_path: Path) -> None:
-    settings = Settings.from_environment({"STATE_DIR": str(tmp_path), "AUDIT_DIR": ""})
-    assert settings.state_dir == tmp_path
-    assert settings.audit_dir == ROOT / "audit"
-    assert (ROOT / "Makefile").is_file()
+def test_folders_lie_where_a_command_runs_unless_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment({"STATE_DIR": "/srv/state", "LOG_DIR": "below", "AUDIT_DIR": ""})
+    assert settings.state_dir == Path("/srv/state")
+    assert settings.log_dir == tmp_path / "below"
+    assert settings.audit_dir == tmp_path / "audit"
 
 
 @pytest.mark.parametrize(
@@ -61,13 +62,13 @@ def test_staging_must_not_hold_another_folder(tmp_path: Path, staging: str) -> N
     Settings.from_environment(folders | {"STAGING_DIR": str(tmp_path / "results" / "staging")})
 
 
-def test_every_variable_is_explained_in_the_readme_as_by_make() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_variable_is_explained_in_the_docs_as_by_make() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
     for setting in SETTINGS:
         default = f"`{setting.default}`" if setting.default else ""
-        assert f"| `{setting.name}` | {default} | {setting.help} |\n".replace("|  |", "| |") in readme
+        assert f"| `{setting.name}` | {default} | {setting.help} |\n".replace("|  |", "| |") in text
     for name in re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE):
-        assert f"| `{name}` |" in readme
+        assert f"| `{name}` |" in text
 
 
 def test_make_lists_every_setting() -> None:

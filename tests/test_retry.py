@@ -7,7 +7,7 @@ import tenacity
 
 from wikidata.config import Settings
 from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError, UploadUnfinishedError
-from wikidata.retry import LONGEST_BACKOFF_SECONDS, SHORT_QUOTA_SECONDS, RetryPolicy
+from wikidata.retry import LONGEST_BACKOFF_SECONDS, SHORT_QUOTA_SECONDS, RetryPolicy, Wait
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def patience(notes: list[str] | None = None, attempts: int = 6) -> RetryPolicy:
+def patience(notes: list[Wait] | None = None, attempts: int = 6) -> RetryPolicy:
     settings = Settings.from_environment({"ATTEMPTS": str(attempts), "RETRY_SECONDS": "2"})
     return RetryPolicy(settings, (notes if notes is not None else []).append)
 
@@ -35,12 +35,12 @@ def failing(*errors: PushError) -> Callable[[], str]:
 
 
 def test_waits_double_with_jitter(waits: list[float]) -> None:
-    notes: list[str] = []
+    notes: list[Wait] = []
     assert patience(notes)(failing(*[HubUnavailableError("down")] * 4)) == "answer"
     for wait, least in zip(waits, (2, 4, 8, 16), strict=True):
         assert least <= wait <= least + 2
-    assert notes[0].startswith("down: trying again in ")
-    assert notes[3].endswith("(4 of 6)")
+    assert str(notes[0]).startswith("down: trying again in ")
+    assert str(notes[3]).endswith("(4 of 6)")
 
 
 def test_no_wait_is_longer_than_two_minutes(waits: list[float]) -> None:

@@ -24,7 +24,7 @@ from scripts.bench.data import FULL, QUICK
 from scripts.bench.measure import Comparison, Runs, result_of, run_sides, table
 from scripts.bench.workspace import SideError, Workspace, say
 from wikidata.config import ROOT
-from wikidata.report.terminal import readable_bytes
+from wikidata.report.words import readable_bytes
 
 FOLDER = ROOT / "bench"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scripts.bench.workspace import Workspace, say
-from wikidata.report.terminal import readable_bytes, table_of
+from wikidata.report.words import readable_bytes, table_of
 
 OURS = "ours"
 COLUMNS = ("what", "ours", "against", "peer", "ratio", "goal", "holds")

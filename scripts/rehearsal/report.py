@@ -12,7 +12,7 @@ from scripts.bench.measure import readable
 from scripts.bench.workspace import say
 from scripts.rehearsal.cron import Cron
 from scripts.rehearsal.remote import FAULTS
-from wikidata.report.terminal import table_of
+from wikidata.report.words import table_of
 
 MOST_LINES = 20
 Figures = dict[str, Any]

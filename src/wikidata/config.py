@@ -20,9 +20,8 @@ REPO_TARGET = "{hf_user}/wikidata-{tbl}"
 # Of a Hub repo id: owner/name, see huggingface_hub.utils.validate_repo_id.
 _REPO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
-ROOT = _CHECKOUT if (_CHECKOUT / "Makefile").is_file() else Path.cwd()
-"""The folder of the Makefile; the default folders lie beside it."""
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder of the Makefile, if this runs from a checkout."""
 
 
 class Layout(StrEnum):
@@ -157,6 +156,11 @@ class Settings:
     folder: Path | None = _setting(
         "FOLDER", "", "make verify compares this downloaded copy of a repo with its manifests", _folder_or_none
     )
+    all: bool = _setting("ALL", "", "1: make status lists every chunk, not only those that need attention", _flag)
+    json: bool = _setting("JSON", "", "1: make status prints JSON, for scripts", _flag)
+    page: Path | None = _setting(
+        "PAGE", "", "where make page writes, wikidata.html by itself; if set, each push refreshes it", _folder_or_none
+    )
     hf_user: str = _setting("HF_USER", HF_USER, "the user or organization that owns the repos", _user)
     private: bool = _setting("PRIVATE", "", "1: repos that have to be created are private", _flag)
     state_dir: Path = _setting("STATE_DIR", "state", "state files of the pipeline", _folder)
@@ -201,9 +205,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; an empty variable counts as unset. Raises UsageError naming the variable."""
-        folders = {name: str(ROOT / default) for name, default in FOLDERS.items()}
-        given = folders | {name: value for name, value in environment.items() if value}
-        settings = cls(**{name: setting.read(given) for name, setting in _by_field()})
+        settings = cls(**{name: setting.read(environment) for name, setting in _by_field()})
         settings._check_staging()
         return settings
 
@@ -222,7 +224,7 @@ def _by_field() -> Iterator[tuple[str, Setting]]:
 
 SETTINGS = tuple(setting for _, setting in _by_field())
 FOLDERS = {setting.name: setting.default for setting in SETTINGS if setting.parse is _folder}
-"""The environment variable of each folder, and the default, which lies beside the Makefile."""
+"""The environment variable of each folder, and its default, below the folder that a command runs in."""
 
 
 if __name__ == "__main__":

@@ -38,6 +38,15 @@ class PushError(Exception):
     exit_code = Exit.FAILED
     exhausted = False
     """Whether all the tries that the retry policy allows were spent on it already."""
+    details: Sequence[str] = ()
+    """What a person wants to know besides, such as the log."""
+
+    table = ""
+    """The table that failed; empty if it is none, or several in the same way."""
+
+    def __str__(self) -> str:
+        """All in one line."""
+        return f"{super().__str__()} ({'; '.join(self.details)})" if self.details else super().__str__()
 
 
 class UsageError(PushError):
@@ -166,12 +175,21 @@ def hub_error(kind: Kind, message: str, retry_after_seconds: float | None = None
 
 
 def upload_error(
-    kind: Kind, table: str, message: str, tail: Sequence[str], retry_after_seconds: float | None
+    kind: Kind,
+    table: str,
+    message: str,
+    tail: Sequence[str],
+    retry_after_seconds: float | None,
+    details: Sequence[str] = (),
 ) -> PushError:
     """A failed run of the upload CLI as an exception."""
+    error: PushError
     if kind in (Kind.QUOTA, Kind.STORAGE):
-        return hub_error(kind, message, retry_after_seconds)
-    return (UploadFailedError if kind is Kind.PERMANENT else UploadUnfinishedError)(table, message, tail)
+        error = hub_error(kind, message, retry_after_seconds)
+    else:
+        error = (UploadFailedError if kind is Kind.PERMANENT else UploadUnfinishedError)(table, message, tail)
+    error.details = details
+    return error
 
 
 def first_line(error: BaseException) -> str:

@@ -69,7 +69,9 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
     """
     settings, repo_id = session.settings, session.repos[table]
     with session.disk:
+        session.listener.doing(table, "hashing")
         partitions = survey(whole.number, whole.parts, table, settings.output_dir, settings.audit_dir)
+    session.listener.doing(table, "asking the Hub")
     overview = session.hub.overview(repo_id)
     records = _synced(session, whole, table, overview, write)
     folders = sorted({*overview.key_folders, *records.folders})
@@ -134,7 +136,7 @@ def _packed(
     unknown = [bundle for bundle in bundles if bundle.path not in known]
     if write:
         with session.disk:
-            session.listener.packing(table, len(unknown))
+            session.listener.doing(table, "packing", len(unknown), sum(bundle.size_bytes for bundle in unknown))
             packed = packing.pack(unknown, partitions.folder, table, schema, folder, session.retry.stopped.is_set)
     else:
         packed = [packing.Packed(each.path, each.size_bytes, "", each.rows, each.sources_sha256) for each in unknown]

@@ -149,6 +149,7 @@ def _push_table(session: Session, whole: Chunk, table: Table) -> tuple[Receipt, 
         _write_manifest(session, plan)
         snapshot = _deliver(session, plan) if plan.missing.height else plan.snapshot
         _confirm(plan, snapshot)
+        session.listener.doing(table, "recording")
         publish(session, plan, whole.scale)
         receipt = _write_receipt(session, plan, snapshot)
         session.listener.confirmed(plan.manifest, receipt, plan.missing)
@@ -178,6 +179,7 @@ def _deliver(session: Session, plan: Plan) -> Snapshot:
         nonlocal missing, explained, died_with
         log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
         outcome = _upload(session, plan, missing, uploader, log)
+        session.listener.doing(plan.manifest.table, "confirming", missing.height)
         snapshot = session.hub.look_up(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
         lacked, missing = missing.height, lacking(plan.manifest, snapshot.files)
         if missing.height == 0:
@@ -215,8 +217,10 @@ def _undelivered(plan: Plan, missing: pl.DataFrame, outcome: Outcome, log: Path)
         return NotArrivedError(
             f"{table}: the upload CLI said that all was done, but {lack}, such as {first}: push again (log: {log})"
         )
-    message = f"{table}: {outcome.message} ({lack}; log: {log})"
-    return upload_error(outcome.kind, table, message, outcome.tail, outcome.retry_after_seconds)
+    details = (lack, f"log: {log}")
+    return upload_error(
+        outcome.kind, table, f"{table}: {outcome.message}", outcome.tail, outcome.retry_after_seconds, details
+    )
 
 
 def _confirm(plan: Plan, snapshot: Snapshot) -> None:

@@ -6,7 +6,7 @@ is short. Everything else is raised at once.
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import tenacity
 
@@ -18,6 +18,19 @@ Result = TypeVar("Result")
 LONGEST_BACKOFF_SECONDS = 120.0
 SHORT_QUOTA_SECONDS = 60.0
 """A quota that is filled again within this is waited for; a longer one ends the push until then."""
+
+
+class Wait(NamedTuple):
+    """The wait after the `attempt`th of `attempts` has failed."""
+
+    error: BaseException | None
+    seconds: float
+    attempt: int
+    attempts: int
+
+    def __str__(self) -> str:
+        """In one line."""
+        return f"{self.error}: trying again in {self.seconds:.0f} s ({self.attempt} of {self.attempts})"
 
 
 def is_worth_retrying(error: BaseException) -> bool:
@@ -32,7 +45,7 @@ def is_worth_retrying(error: BaseException) -> bool:
 class RetryPolicy:
     """How often and how long to try; `note` is told before each wait. `stop()` ends all waiting."""
 
-    def __init__(self, settings: Settings, note: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, note: Callable[[Wait], None]) -> None:
         self.settings = settings
         self.note = note
         self.stopped = threading.Event()
@@ -69,9 +82,7 @@ class RetryPolicy:
 
     def _tell(self, call: tenacity.RetryCallState) -> None:
         seconds = call.next_action.sleep if call.next_action else 0
-        self.note(
-            f"{_error(call)}: trying again in {seconds:.0f} s ({call.attempt_number} of {self.settings.attempts})"
-        )
+        self.note(Wait(_error(call), seconds, call.attempt_number, self.settings.attempts))
 
 
 def _error(call: tenacity.RetryCallState) -> BaseException | None:

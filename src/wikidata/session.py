@@ -26,7 +26,7 @@ class Session:
         self.settings = settings
         self.repos = {Table.named(table): check_repo_id(repo_id, "target_repos") for table, repo_id in repos.items()}
         self.listener = listener
-        self.retry = RetryPolicy(settings, listener.note)
+        self.retry = RetryPolicy(settings, listener.waiting)
         self.hub = Hub(self.retry)
         self._confinement = confined(min(LONGEST_ANSWER_SECONDS, settings.stall_minutes * 60))
         self._identity: Identity | None = None
@@ -39,6 +39,7 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.listener.finish()
         self._confinement.__exit__(None, None, None)
 
     def check_rights(self) -> None:
@@ -64,9 +65,22 @@ class Session:
 
     def for_each_table(self, work: Callable[[Table], Result]) -> dict[Table, Result]:
         """Do `work` for every table, `JOBS` at a time; all are attempted before what failed is raised."""
+
+        def told(table: Table) -> Result:
+            self.listener.begins(table)
+            try:
+                result = work(table)
+            except BaseException as error:
+                if isinstance(error, PushError):
+                    error.table = table
+                self.listener.ends(table, failed=True)
+                raise
+            self.listener.ends(table, failed=False)
+            return result
+
         pool = ThreadPoolExecutor(self.settings.jobs)
         try:
-            futures = {table: pool.submit(work, table) for table in self.repos}
+            futures = {table: pool.submit(told, table) for table in self.repos}
             errors = [error for error in map(_error, futures.values()) if error is not None]
         except BaseException as error:
             self.retry.stop()
@@ -78,6 +92,7 @@ class Session:
         if len({str(error) for error in errors}) > 1:  # what is the same for all is said once
             raise TablesFailedError(errors)
         if errors:
+            errors[0].table = errors[0].table if len(errors) == 1 else ""
             raise errors[0]
         return {table: future.result() for table, future in futures.items()}
 

@@ -65,7 +65,7 @@ def box(tmp_path: Path, hub: RunningHub, stock: Stock, monkeypatch: pytest.Monke
 
 
 def snapshot(root: Path) -> dict[bytes, object]:
-    """Everything below a folder, links and odd names too; but for the empty lock of a push."""
+    """Everything below a folder, links and odd names too; but for the lock of a push and the note of what failed."""
     found: dict[bytes, object] = {}
     for parent, folders, files in os.walk(os.fsencode(root)):
         for name in folders + files:
@@ -77,8 +77,8 @@ def snapshot(root: Path) -> dict[bytes, object]:
                 facts.st_mtime_ns if is_file else 0,
                 is_file and Path(os.fsdecode(path)).read_bytes(),
             )
-    locks = os.fsencode(root / "manifests"), os.fsencode(root / "manifests" / ".lock")
-    return {path: what for path, what in found.items() if path not in locks}
+    notes = {os.fsencode(root / "manifests" / name) for name in ("", ".lock", ".failures.json")}
+    return {path: what for path, what in found.items() if path not in notes}
 
 
 def refusal(box: Box, hub: RunningHub, capsys: pytest.CaptureFixture[str], *words: str, code: int = 1) -> str:
@@ -370,8 +370,9 @@ def test_a_folder_that_cannot_be_written_to_is_named(
     spoil(box.root)
     before = snapshot(box.root / "state") | snapshot(box.root / "results")
     assert main(ONE_TABLE) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    line, *more = capsys.readouterr().err.splitlines()
     assert line.startswith("wikidata: ")
+    assert all(each.startswith("    ") for each in more)
     assert place in line
     assert snapshot(box.root / "state") | snapshot(box.root / "results") == before
     assert hub.counts().commits == 0
@@ -425,8 +426,9 @@ def test_a_disk_without_inodes_is_said_in_one_line(
         (tiny_disk / f"file{number}").touch()
     monkeypatch.setenv(name, str(tiny_disk))
     assert main(ONE_TABLE) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    line, *more = capsys.readouterr().err.splitlines()
     assert line.startswith("wikidata: ")
+    assert all(each.startswith("    ") for each in more)
     assert "No space left on device" in line
     assert str(tiny_disk) in line
     assert box.steps(3) == {3}

@@ -76,12 +76,22 @@ def test_help_lists_every_target_and_variable_in_a_line_each() -> None:
     assert max(map(len, shown.splitlines())) <= 140
 
 
-def test_the_readme_names_every_target_and_variable() -> None:
-    readme, text = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+def test_readme_and_docs_name_every_target_and_variable() -> None:
+    readme = "".join(file.read_text() for file in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    text = (ROOT / "Makefile").read_text()
     for name in re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE):
         assert f"`{name}`" in readme, name
     for target in ("push", "status", "verify", "sync", "prune", "demo", "hub", "test", "lint", "lock"):
         assert f"make {target}" in readme, target
+
+
+def test_no_link_between_the_documents_leads_nowhere() -> None:
+    for file in (ROOT / "README.md", ROOT / "DESIGN.md", *(ROOT / "docs").glob("*.md")):
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", file.read_text()):
+            target = file.parent / path if path else file
+            assert target.is_file(), (file, path)
+            headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            assert not anchor or anchor in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
 
 
 def test_the_upload_target_is_the_specified_command() -> None:
@@ -110,7 +120,7 @@ def test_a_clone_and_data_in_folders_with_spaces(tmp_path: Path, box: Box, hub: 
 
 
 def test_an_environment_that_was_made_elsewhere_is_rebuilt(tmp_path: Path) -> None:
-    for name in ("Makefile", "scripts", "requirements", "pyproject.toml"):
+    for name in ("Makefile", "scripts", "requirements", "pyproject.toml", "src"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "place").write_text("/somewhere/else\n")

@@ -199,10 +199,11 @@ def test_auto_packs_what_would_be_too_many_files_and_says_so_once(box: Box, hub:
     done = box.wikidata(*ONE_TABLE, LAYOUT="auto")
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
-    assert first.startswith("labels: layout packed: all 10,003 parts of 3 chunks come to about 50,015 files")
+    assert first.startswith("layout packed (figures of labels): all 3 chunks come to about 12 files a repo, ")
+    assert "(as they are: 50,015 and 20,006)" in first
     assert len(rest) == 1
     assert_packed(box, hub, 3, LABELS)
-    assert "layout packed:" not in box.wikidata(*ONE_TABLE, LAYOUT="auto").stdout
+    assert "layout packed" not in box.wikidata(*ONE_TABLE, LAYOUT="auto").stdout
     refused = box.wikidata(*ONE_TABLE, LAYOUT="files")
     assert refused.returncode == 1
 

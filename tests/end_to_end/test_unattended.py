@@ -68,13 +68,31 @@ def test_a_failure_under_cron_is_one_paragraph(box: Box, hub: RunningHub, instal
     assert done.returncode == 1
     assert done.stdout == ""
     first, *tail = done.stderr.splitlines()
-    assert first.startswith("wikidata: links: Failed to commit:")
-    assert "permutans/wikidata-links lacks" in first
-    assert str(box.logs()[0].parent) in first
-    assert tail
-    assert all(line.startswith("    ") for line in tail)
-    assert len(tail) <= 25
+    assert first == (
+        "wikidata: links: Failed to commit: 403 Forbidden: No.. Make sure your token has the correct permissions."
+    )
+    lacks, log, then = tail
+    assert lacks.startswith("    permutans/wikidata-links lacks ")
+    assert log.startswith(f"    log: {box.logs()[0].parent}/links-")
+    assert then == "    next: mend that, and push again: only what is missing is sent"
     assert_arrived(box, hub, 3, [table for table in Table if table is not Table.LINKS])
+
+
+def test_the_same_failure_of_all_tables_is_said_once_without_the_banner_of_the_cli(box: Box, hub: RunningHub) -> None:
+    hub.set_faults(Fault("commit", status=500, times=None, message="Out of order."))
+    done = box.make("push", "CHUNK=3")
+    *lines, makes_own = done.stderr.splitlines()
+    assert lines[0].startswith(
+        "wikidata: labels, descriptions, aliases, links, claims: Failed to commit: 500 Server Error"
+    )
+    assert lines[0].endswith("Out of order.")
+    assert len(lines) <= 12
+    assert "\x1b" not in done.stderr
+    assert "keep in mind" not in done.stderr
+    assert sum("500" in line for line in lines) == 1
+    assert sum("layout" in line for line in done.stdout.splitlines()) == 1
+    assert makes_own.startswith("make: *** ")
+    assert "keep in mind" in box.logs()[0].read_text()
 
 
 def test_the_systemd_service_runs_the_same_command_with_its_credential(
@@ -239,6 +257,38 @@ def test_a_monitoring_service_hears_of_success_and_failure(new_box: NewBox, rece
     assert "is empty" in receiver.posts[1][1]
 
 
+@pytest.mark.instant
+def test_every_tick_refreshes_the_page_also_one_that_fails_or_has_nothing_to_do(new_box: NewBox) -> None:
+    small = new_box(chunks={3: 1}, keys=1, rows=1)
+    page = small.root / "public.html"
+    small.settings["PAGE"] = str(page)
+    content = small.files(Table.LABELS, 3)[0].read_bytes()
+    small.files(Table.LABELS, 3)[0].write_bytes(b"")
+    assert small.wikidata("push").returncode == 1
+    assert page.read_text().count('<td class="failed">') == 1
+    assert "is empty" in page.read_text()
+    small.files(Table.LABELS, 3)[0].write_bytes(content)
+    with hold(small.root / "manifests", "chunk 3"):
+        assert small.wikidata("push").returncode == 75
+        assert page.read_text().count('<td class="uploading">') == 1  # four are pushed
+    for _ in range(2):  # the second time there is nothing to do
+        assert small.wikidata("push").returncode == 0
+        assert page.read_text().count('<td class="pushed">') == 5
+        page.write_text("")
+    small.settings["PAGE"] = str(small.root / "nowhere" / "page.html")
+    done = small.wikidata("push")
+    assert done.returncode == 0
+    assert "warning: PAGE: " in done.stderr
+
+
+def test_a_tick_with_nothing_to_do_does_not_load_what_draws(new_box: NewBox) -> None:
+    idle = new_box(chunks={30: 1}, keys=1, rows=1, incomplete={30})
+    script = "import sys; from wikidata.main import main; code = main(['push'])\n"
+    script += "print(code, *sorted({'rich', 'tqdm', 'pyarrow', 'huggingface_hub'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], env=idle.environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "http://127.0.0.1:9/a space", "http://127.0.0.1:port/"])
 def test_a_monitoring_service_that_is_away_is_only_a_warning(box: Box, url: str) -> None:
     done = box.wikidata("push", "--chunk", "30", PING_URL=url)
@@ -262,7 +312,7 @@ def test_old_logs_are_removed_and_new_ones_kept(box: Box) -> None:
 
 
 def test_a_bug_is_one_line_with_the_traceback_in_a_log(box: Box) -> None:
-    script = "import sys, wikidata.state, wikidata.main\nwikidata.state.get_all_state = lambda folder: 1 / 0\n"
+    script = "import sys, wikidata.state, wikidata.main\nwikidata.state.get_all_state = lambda *_: 1 / 0\n"
     script += "sys.exit(wikidata.main.main(['status']))"
     done = subprocess.run([sys.executable, "-c", script], env=box.environment, capture_output=True, text=True)
     assert done.returncode == 3

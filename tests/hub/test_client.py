@@ -32,7 +32,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 def hub_client(attempts: int = 1) -> Hub:
     settings = Settings.from_environment(os.environ | {"ATTEMPTS": str(attempts), "RETRY_SECONDS": "0.01"})
-    return Hub(RetryPolicy(settings, Listener().note))
+    return Hub(RetryPolicy(settings, Listener().waiting))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from scripts.bench.readers import LAYOUTS, file_names
 from scripts.bench.workspace import NOBODY, SideError, Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
 from wikidata.config import Layout, Table
-from wikidata.dataset.layout import ENTRIES_A_FOLDER
 from wikidata.dataset.survey import survey
+from wikidata.limits import ENTRIES_A_FOLDER
 from wikidata.names import parse_data_file
 from wikidata.state import due_chunks, get_all_state, summarize
 

@@ -24,6 +24,7 @@ from wikidata.upload.generations import (
     parse_version,
 )
 from wikidata.upload.generations.protocol import Generation
+from wikidata.upload.run import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_TABLE = ("push", "--chunk", "3", "--table", "labels")
@@ -62,8 +63,8 @@ def test_a_version_belongs_to_one_generation(version: tuple[int, ...], generatio
     assert generation_of(version) is generation
 
 
-def test_every_generation_names_a_target_of_the_makefile() -> None:
-    lines = (ROOT / "Makefile").read_text().splitlines()
+def test_every_generation_names_a_target() -> None:
+    lines = TARGETS.read_text().splitlines()
     for generation in GENERATIONS:
         assert f"{generation.TARGET}:" in lines
 
@@ -91,6 +92,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setattr(uploader, "search_path", lambda _name="": str(folder))
+    install(folder, "make", "")
     return folder
 
 
@@ -212,3 +214,12 @@ def test_staged_links_across_file_systems_are_followed_and_removed(box: Box, hub
         assert not [path for path in Path(elsewhere).rglob("*") if not path.is_dir()]
     assert (done.returncode, done.stderr) == (0, "")
     assert_arrived(box, hub, 3, [Table.LABELS])
+
+
+def test_without_make_a_push_says_so_in_one_line_before_it_reads_anything(box: Box, programs: Path) -> None:
+    (programs / "make").unlink()
+    with pytest.raises(ProgramError, match="no make on the PATH: install GNU make"):
+        find_uploader("hf", programs)
+    done = box.wikidata("push", "--chunk", "3", PATH=str(programs), UPLOADER="library")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "there is no make on the PATH: install GNU make" in done.stderr

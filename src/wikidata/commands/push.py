@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from wikidata.config import Selection, Settings, Table
-from wikidata.errors import Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.errors import ChunkIncompleteError, Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.records.failures import forget_failures, record_failure
 from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import describe, report
 from wikidata.report.ping import Ping
-from wikidata.report.terminal import Terminal, readable_bytes, table_of
-from wikidata.state import due_chunks, get_all_state, stuck_chunks
+from wikidata.report.terminal import Terminal
+from wikidata.report.words import readable_bytes, table_of
+from wikidata.state import due_chunks, get_all_state, stuck_chunks, summarize
 
 if TYPE_CHECKING:
     from wikidata.session import Session
@@ -32,18 +34,34 @@ def _push(settings: Settings, chosen: Selection) -> Exit:
     ping = Ping(settings.ping_url, warn=lambda line: print(line, file=sys.stderr))
     ping.start()
     is_tick = chosen.chunk is None and not sys.stderr.isatty()
-    codes, told = [], []
+    codes: list[Exit] = []
+    told: list[str] = []
     terminal = Terminal(quiet=settings.quiet)
     for error in _failures(settings, chosen, terminal):
         codes.append(error.exit_code)
-        if not (is_tick and _is_quiet(error, settings)):
+        if told and isinstance(error, TryLaterError):
+            error.details = ()  # just said
+        if not (is_tick and _is_quiet(error, settings)) and not set(describe(error)) <= set(told):
             report(error)
             told += describe(error)
+    _refresh_page(settings)
     if told:
         ping.fail(told)
     elif not codes:
         ping.success(terminal.news)
     return worst(codes)
+
+
+def _refresh_page(settings: Settings) -> None:
+    """Write the page, if PAGE says where; a push does not fail for it."""
+    if settings.page is None:
+        return
+    from wikidata.report.page import write_page
+
+    try:
+        write_page(settings)
+    except PushError as error:
+        print(f"wikidata: warning: PAGE: {error}", file=sys.stderr)
 
 
 def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iterator[PushError]:
@@ -63,11 +81,17 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
     from wikidata.session import Session
 
     with Session(settings, chosen.repos(settings), terminal) as session:
+        parts = dict(summarize(state).select("chunk", "parts").iter_rows())
+        terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)
         for chunk in chunks:
+            terminal.takes_up(f"chunk {chunk}")
+            _refresh_page(settings)
             try:
                 push(session, state, chunk, if_due=chosen.chunk is None)
+                forget_failures(settings.manifest_dir, chunk)
             except PushError as error:
-                terminal.finish()
+                if not isinstance(error, TryLaterError | ChunkIncompleteError):
+                    record_failure(settings.manifest_dir, chunk, error)
                 yield error
                 if isinstance(error, TryLaterError):
                     return

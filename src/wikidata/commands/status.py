@@ -1,45 +1,85 @@
-"""`wikidata status`: a line for each chunk, and totals."""
+"""`wikidata status`: how far the publication is, and which chunks need attention; or all; or JSON."""
 
-import polars as pl
+import json
+from datetime import UTC, datetime
+from typing import Any
 
-from wikidata.config import Selection, Settings, target_repos
+from wikidata.config import Selection, Settings
 from wikidata.errors import Exit, StateError
-from wikidata.records.receipt import is_recorded
-from wikidata.report.terminal import table_of
-from wikidata.state import UNREADABLE, Step, get_all_state, summarize
+from wikidata.report.overview import ChunkState, Overview, State, look
+from wikidata.report.summary import summary
+from wikidata.report.words import table_of
+from wikidata.state import UNREADABLE, Step
 
 
 def run(settings: Settings, chosen: Selection) -> Exit:
-    """Print how far every chunk is, or the chosen one."""
-    summary = summarize(get_all_state(settings.state_dir))
-    if chosen.chunk is not None:
-        summary = summary.filter(pl.col("chunk") == chosen.chunk)
-    if summary.is_empty():
+    """Print a summary, then a line for each chunk that needs attention; for the chosen one its line alone."""
+    overview = look(settings, chosen.chunk)
+    if not overview.chunks:
         which = "state files" if chosen.chunk is None else f"state files of chunk {chosen.chunk}"
         raise StateError(f"state: there are no {which} in {settings.state_dir}: is STATE_DIR right?")
-    repos = target_repos(settings.hf_user)
-    rows, tables = [], 0
-    for row in summary.iter_rows(named=True):
-        pushed = [t for t, repo_id in repos.items() if is_recorded(settings.manifest_dir, row["chunk"], t, repo_id)]
-        tables += len(pushed)
-        parts = f"{row['files']} of {row['parts'] or 'contradictory'}"
-        rows.append((str(row["chunk"]), parts, _steps(row), _word(row), ", ".join(pushed) or "-"))
-    print(table_of(rows, ("chunk", "parts", "steps", "state", "tables on the Hub")))
-    pushed_chunks = summary.filter(pl.col("complete") & ~pl.col("due")).height
-    print(
-        f"total: {summary.height} chunks, {summary['files'].sum()} parts; {int(summary['complete'].sum())} complete, "
-        f"{int(summary['due'].sum())} to push, {pushed_chunks} pushed; {tables} tables on the Hub"
-    )
+    if settings.json:
+        print(json.dumps(as_json(overview), indent=1))
+        return Exit.OK
+    if chosen.chunk is None:
+        for line in summary(overview):
+            print(line)
+    everything = settings.all or chosen.chunk is not None
+    if shown := [chunk for chunk in overview.chunks if everything or chunk.needs_attention]:
+        print(end="\n" if chosen.chunk is None else "")
+        print(table_of(map(_cells, shown), ("chunk", "parts", "steps", "state", "tables")))
     return Exit.OK
 
 
-def _steps(row: dict[str, int]) -> str:
-    """The lowest and the highest step of a chunk's files."""
-    low, high = ("unreadable" if step == UNREADABLE else Step(step).name for step in (row["min_step"], row["max_step"]))
-    return low if low == high else f"{low} to {high}"
+def as_json(overview: Overview) -> dict[str, Any]:
+    """What `--json` prints: see docs/status.md; names and meanings stay, further ones may be added."""
+    refusal, holder = overview.refusal, overview.holder
+    return {
+        "at": overview.at.isoformat(timespec="seconds"),
+        "chunks": [
+            {
+                "chunk": chunk.number,
+                "state": chunk.state,
+                "parts": chunk.facts["parts"],
+                "files": chunk.facts["files"],
+                "min_step": chunk.facts["min_step"],
+                "max_step": chunk.facts["max_step"],
+                "needs_attention": chunk.needs_attention,
+                "tables": dict(chunk.tables),
+            }
+            for chunk in overview.chunks
+        ],
+        "published": {name: overview.total(name) for name in ("files", "size_bytes", "rows")},
+        "tables_a_day": round(overview.tables_a_day, 2),
+        "end_at_this_rate": _iso(overview.end_at_this_rate),
+        "end_at_the_quota": _iso(overview.end_at_the_quota),
+        "at_work": holder and {"purpose": holder.purpose, "pid": holder.pid, "since": _iso(holder.since)},
+        "waits": refusal and {"for": refusal.kind, "until": _iso(refusal.not_before), "why": refusal.why},
+        "failures": [
+            {"chunk": each.chunk, "table": each.table or None, "at": _iso(each.at), "message": each.message}
+            for each in overview.failures
+        ],
+    }
 
 
-def _word(row: dict[str, object]) -> str:
-    if row["due"]:
-        return "to push"
-    return "pushed" if row["complete"] else "incomplete"
+def _iso(moment: "datetime | float | None") -> str | None:
+    moment = datetime.fromtimestamp(moment, UTC) if isinstance(moment, float) else moment
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _cells(chunk: ChunkState) -> tuple[str, ...]:
+    facts = chunk.facts
+    parts = f"{facts['files']:,} of {facts['parts'] or 'contradictory'}"
+    low, high = (
+        "unreadable" if step == UNREADABLE else Step(step).name for step in (facts["min_step"], facts["max_step"])
+    )
+    steps = low if low == high else f"{low} to {high}"
+    by_state = [
+        (state, [table.value for table, each in chunk.tables.items() if each is state])
+        for state in State
+        if state in chunk.tables.values()
+    ]
+    tables = (
+        "all five" if len(by_state) == 1 else "; ".join(f"{state}: {', '.join(which)}" for state, which in by_state)
+    )
+    return str(chunk.number), parts, steps, chunk.state.value, tables

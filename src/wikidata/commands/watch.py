@@ -1,4 +1,4 @@
-"""`wikidata watch`: run the upload CLI under the watcher, as the Makefile's upload targets do."""
+"""`wikidata watch`: run the upload CLI under the watcher, as the targets of `upload.mk` do."""
 
 import argparse
 from pathlib import Path

@@ -1,7 +1,7 @@
 """How a table lies in its repo: the partition files as they are, or packed, one file per chunk and key.
 
-Decisions only. What the Hub bears (its documents of August 2026, and its maintainers' words) is below; what a
-repo has is looked up there (`hub/client.py`), so the repo itself remembers its layout.
+Decisions only. What the Hub bears is in `limits.py`; what a repo has is looked up
+there (`hub/client.py`), so the repo itself remembers its layout.
 """
 
 from collections import defaultdict
@@ -15,21 +15,17 @@ import polars as pl
 from wikidata.config import Layout
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import LayoutError
+from wikidata.limits import (
+    COMMITS_AN_HOUR,
+    ENTRIES_A_FOLDER,
+    FILE_BYTES,
+    FILES_A_COMMIT,
+    FILES_A_REPO,
+    LARGEST_FILE_BYTES,
+    VIEWER_ROW_GROUP_BYTES,
+)
 from wikidata.names import Source, packed_file, packed_path, parse_data_file, partition_file
 from wikidata.state import summarize
-
-FILES_A_REPO = 100_000
-"""Recommended: a repo of 1.6 million met 429 and 504 on every commit."""
-ENTRIES_A_FOLDER = 10_000
-"""Hard: the commit is rejected."""
-FILE_BYTES = 200_000_000_000
-LARGEST_FILE_BYTES = 500_000_000_000
-"""Recommended, and hard."""
-VIEWER_ROW_GROUP_BYTES = 286 << 20
-"""What the viewer reads, uncompressed."""
-COMMITS_AN_HOUR = 128
-FILES_A_COMMIT = 150
-"""Of upload-large-folder, on average: 43,000 files took 289 commits."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +76,11 @@ def choose(sizes: dict[Layout, Extent], scale: Scale) -> tuple[Layout, str]:
     files, packed = sizes[Layout.FILES], sizes[Layout.PACKED]
     fits = files.files <= FILES_A_REPO and files.entries <= ENTRIES_A_FOLDER
     layout = Layout.FILES if fits else Layout.PACKED
+    size, other, how = (files, packed, "packed") if fits else (packed, files, "as they are")
     why = (
-        f"layout {layout}: all {scale.parts:,} parts of {scale.chunks} chunks come to about {files.files:,} files, "
-        f"{files.entries:,} in a folder, or packed to {packed.files:,}, {packed.entries:,} in a folder; "
-        f"the Hub recommends {FILES_A_REPO:,} files a repo and allows {ENTRIES_A_FOLDER:,} in a folder"
+        f"layout {layout}: all {scale.chunks} chunks come to about {size.files:,} files a repo, {size.entries:,} in a "
+        f"folder ({how}: {other.files:,} and {other.entries:,}); the Hub recommends {FILES_A_REPO:,} and allows "
+        f"{ENTRIES_A_FOLDER:,}"
     )
     return layout, why
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from wikidata.errors import DiskError, LockedError
 from wikidata.system.files import PRIVATE_MODE, make_private_folder
@@ -42,6 +43,28 @@ def hold(folder: Path, purpose: str) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+class Holder(NamedTuple):
+    """Who is at work on what, and since when (seconds since 1970)."""
+
+    pid: int
+    purpose: str
+    since: float
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Who holds the lock now; None if nobody does, or it cannot be told. A shared lock is taken for an instant."""
+    try:
+        with (folder / ".lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                facts = json.loads(file.read())
+                return Holder(int(facts["pid"]), str(facts["purpose"]), float(facts["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
 
 
 def _locked(content: bytes) -> LockedError:

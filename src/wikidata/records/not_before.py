@@ -40,10 +40,17 @@ def record_refusal(manifest_dir: Path, error: PushError) -> None:
 def check_not_before(manifest_dir: Path) -> None:
     """Raise TryLaterError before the recorded time."""
     path = _path(manifest_dir)
-    refusal = _read(path)
-    if refusal and refusal.not_before > time.time():
+    if refusal := refusal_now(manifest_dir):
         at = datetime.fromtimestamp(refusal.not_before, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        raise TryLaterError(f"{_WORDS[refusal.kind]}, not before {at} (remove {path} to try at once): {refusal.why}")
+        error = TryLaterError(f"{_WORDS[refusal.kind]}, not before {at}: remove {path} to try at once")
+        error.details = (refusal.why,)
+        raise error
+
+
+def refusal_now(manifest_dir: Path) -> "Refusal | None":
+    """What is recorded, if its time has not come yet."""
+    refusal = _read(_path(manifest_dir))
+    return refusal if refusal and refusal.not_before > time.time() else None
 
 
 def forget_refusal(manifest_dir: Path) -> None:
@@ -60,20 +67,22 @@ def _write(manifest_dir: Path, kind: str, seconds: float, why: str) -> None:
     write_atomically(_path(make_private_folder(manifest_dir)), json.dumps(content).encode() + b"\n")
 
 
-class _Refusal(NamedTuple):
+class Refusal(NamedTuple):
+    """Why the account may not push for now: `kind` is quota or storage; and until when, in seconds since 1970."""
+
     kind: str
     not_before: float
     seconds: float
     why: str
 
 
-def _read(path: Path) -> _Refusal | None:
+def _read(path: Path) -> Refusal | None:
     """What is recorded; None if nothing is, or nothing that can be read."""
     try:
         content = json.loads(path.read_bytes())
         kind = content.get("kind", "quota")
         seconds = float(content.get("seconds", FIRST_STORAGE_SECONDS))
-        return _Refusal(kind if kind in _WORDS else "quota", float(content["not_before"]), seconds, str(content["why"]))
+        return Refusal(kind if kind in _WORDS else "quota", float(content["not_before"]), seconds, str(content["why"]))
     except FileNotFoundError:
         return None
     except OSError as error:

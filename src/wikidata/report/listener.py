@@ -1,23 +1,39 @@
 """What a push tells while it works. The push itself prints nothing; the terminal listens on behalf of the user."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
 from wikidata.config import Table
 from wikidata.records.manifest import Manifest
 from wikidata.records.receipt import Receipt
+from wikidata.retry import Wait
 from wikidata.upload.progress import Progress
 
 
 class Listener:
     """Hears everything and does nothing; called from the threads of the tables."""
 
-    def note(self, message: str) -> None:
-        """Something went wrong that will be tried again."""
+    def agenda(self, works: Mapping[str, float], tables: Collection[Table]) -> None:
+        """What is to be done with these tables, in order: `chunk 3`, or `chunks 0 to 15`, with relative sizes."""
+
+    def takes_up(self, work: str) -> None:
+        """One of the works of the agenda begins; those before it are done."""
+
+    def begins(self, table: Table) -> None:
+        """A table is at work from now on, in this thread."""
+
+    def doing(self, table: Table, what: str, files: int = 0, size_bytes: int = 0) -> None:
+        """A table is `hashing`, `packing`, `confirming`: with so many files and bytes, if that is known."""
+
+    def ends(self, table: Table, *, failed: bool) -> None:
+        """A table is done for now."""
+
+    def waiting(self, wait: Wait) -> None:
+        """Something went wrong, and the table of this thread waits until it tries again."""
 
     def settled(self, table: Table, why: str) -> None:
-        """A repo is given its layout."""
+        """A repo is given its layout; `why` is `layout packed: …`."""
 
     def warn(self, table: Table, warning: str, *, is_news: bool) -> None:
         """Something is not as it should be, and the push goes on; `is_news` if it was not said before, or long ago."""
@@ -30,9 +46,6 @@ class Listener:
 
     def finish(self) -> None:
         """Nothing more is told of what is under way."""
-
-    def packing(self, table: Table, keys: int) -> None:
-        """So many keys of a table are about to be packed."""
 
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
         """The upload CLI is started for the `missing` rows of a manifest."""

@@ -1,50 +1,79 @@
-"""What a person or cron sees of a push: lines on standard output, progress and trouble on standard error."""
+"""What a person or cron sees of a push: lines on standard output, progress and trouble on standard error.
 
+rich is imported only if there is a terminal to draw on.
+"""
+
+import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
-from typing import NoReturn, TextIO
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 import polars as pl
-from tqdm import tqdm
 
 from wikidata.config import Table
+from wikidata.errors import QuotaError
 from wikidata.records.manifest import Manifest
 from wikidata.records.receipt import Receipt
 from wikidata.report.listener import Listener
+from wikidata.report.words import readable_bytes
+from wikidata.retry import Wait
 from wikidata.upload.progress import Progress
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def readable_bytes(size_bytes: float) -> str:
-    """A size as people write it, in powers of 1,000 as the Hub counts."""
-    for unit in _UNITS:
-        if size_bytes < 1000 or unit == _UNITS[-1]:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    raise AssertionError("unreachable")
+if TYPE_CHECKING:
+    from wikidata.report.block import Block
 
 
 class Terminal(Listener):
     """Prints a line for each table and chunk, unless `quiet`; progress only if standard error is a terminal.
 
-    `news` are the warnings that were not told before.
+    `news` are the warnings that were not told before. A dumb terminal gets a line for each upload in place of a block.
     """
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.attended = sys.stderr.isatty()
+        self.attended = sys.stderr.isatty() and not quiet
+        self.block = _block() if self.attended and os.environ.get("TERM", "dumb") not in ("dumb", "unknown") else None
         self.news: list[str] = []
+        self.said: set[str] = set()
         self.lock = threading.Lock()
-        self.bars: dict[Table, tqdm[NoReturn]] = {}
+        self.thread = threading.local()
 
-    def note(self, message: str) -> None:
-        if self.attended:
-            self._write(message, sys.stderr)
+    def agenda(self, works: Mapping[str, float], tables: Collection[Table]) -> None:
+        if self.block:
+            self.block.set_agenda(works, tables)
+
+    def takes_up(self, work: str) -> None:
+        if self.block:
+            self.block.take_up(work)
+
+    def begins(self, table: Table) -> None:
+        self.thread.table = table
+        if self.block:
+            self.block.begin(table)
+
+    def doing(self, table: Table, what: str, files: int = 0, size_bytes: int = 0) -> None:
+        if self.block:
+            self.block.change(table, what, files, size_bytes)
+
+    def ends(self, table: Table, *, failed: bool) -> None:
+        if self.block:
+            self.block.end(table, "failed" if failed else "done")
+
+    def waiting(self, wait: Wait) -> None:
+        table = getattr(self.thread, "table", None)
+        if self.block and table:
+            why = "for the quota" if isinstance(wait.error, QuotaError) else "to try again"
+            self.block.wait(table, wait.seconds, f"{why} ({wait.attempt} of {wait.attempts})")
+        elif self.attended:
+            self._write(str(wait), sys.stderr)
 
     def settled(self, table: Table, why: str) -> None:
-        self._say(f"{table}: {why}")
+        """The same decision is said once, for all tables."""
+        decision, _, reason = why.partition(": ")
+        if decision not in self.said:
+            self.said.add(decision)
+            self._say(f"{decision} (figures of {table}): {reason}")
 
     def warn(self, table: Table, warning: str, *, is_news: bool) -> None:
         line = f"{table}: warning: {warning}"
@@ -58,34 +87,22 @@ class Terminal(Listener):
             several = f"{len(chunks)} chunks" if len(chunks) > 1 else f"chunk {chunks[0]}"
             self._say(f"{table}: the manifest of {several} was fetched from the Hub")
 
-    def packing(self, table: Table, keys: int) -> None:
-        if self.attended and keys:
-            self._write(f"{table}: packing {keys} keys", sys.stderr)
-
     def listed(self, table: Table, files: int) -> None:
-        if not self.attended:
-            return
-        with self.lock:
-            if table not in self.bars:
-                self.bars[table] = self._bar(table, None, f"{table}: listing")
-            self.bars[table].update(files - self.bars[table].n)
+        self.doing(table, "listing", files)
 
     def uploading(self, manifest: Manifest, missing: pl.DataFrame, repo_id: str) -> None:
-        if not self.attended:
-            return
-        with self.lock:
-            self._close(manifest.table)
-            self.bars[manifest.table] = self._bar(manifest.table, missing.height, f"{manifest.table:<12} → {repo_id}")
+        size_bytes = int(missing["size_bytes"].sum())
+        self.doing(manifest.table, "uploading", missing.height, size_bytes)
+        if self.attended and not self.block:
+            line = f"{manifest.table}: uploading {missing.height} files ({readable_bytes(size_bytes)}) to {repo_id}"
+            self._write(line, sys.stderr)
 
     def progress(self, table: Table, progress: Progress) -> None:
-        with self.lock:
-            if bar := self.bars.get(table):
-                bar.n = progress.uploaded
-                bar.set_postfix_str(f"{progress.committed} committed, {readable_bytes(progress.uploaded_bytes)}")
+        if self.block:
+            self.block.advance(table, progress)
 
     def confirmed(self, manifest: Manifest, receipt: Receipt, sent: pl.DataFrame) -> None:
-        with self.lock:
-            self._close(manifest.table)
+        self.doing(manifest.table, "done", receipt.files, receipt.size_bytes)
         size = readable_bytes(receipt.size_bytes)
         self._say(
             f"chunk {manifest.chunk} {manifest.table}: {receipt.files} files ({size}, {receipt.rows} rows) "
@@ -96,43 +113,26 @@ class Terminal(Listener):
         self._say(f"chunk {chunk} is pushed")
 
     def finish(self) -> None:
-        """Take the progress lines away."""
-        with self.lock:
-            for table in list(self.bars):
-                self._close(table)
-
-    @staticmethod
-    def _bar(table: Table, total: int | None, words: str) -> "tqdm[NoReturn]":
-        position = list(Table).index(table)
-        return tqdm(
-            total=total, desc=words, unit=" files", position=position, leave=False, dynamic_ncols=True, file=sys.stderr
-        )  # fmt: skip
-
-    def _close(self, table: Table) -> None:
-        if bar := self.bars.pop(table, None):
-            bar.close()
+        """Take the block away."""
+        if self.block:
+            self.block.close()
 
     def _say(self, message: str) -> None:
         if not self.quiet:
             self._write(message, sys.stdout)
 
     def _write(self, message: str, file: TextIO) -> None:
-        with self.lock:
-            tqdm.write(message, file=file)
+        """Print a line; above the block, if both are on a terminal."""
+        if self.block and file.isatty():
+            self.block.say(message)
+        else:
+            with self.lock:
+                print(message, file=file, flush=True)
 
 
-def table_of(rows: Iterable[Sequence[object]], columns: Sequence[str]) -> str:
-    """Rows as an aligned text table: numbers to the right, words to the left."""
-    frame = pl.DataFrame(list(rows), schema=list(columns), orient="row")
-    with pl.Config(
-        tbl_rows=-1,
-        tbl_cols=-1,
-        tbl_formatting="NOTHING",
-        tbl_hide_column_data_types=True,
-        tbl_hide_dataframe_shape=True,
-        tbl_width_chars=200,
-        fmt_str_lengths=120,
-        tbl_cell_numeric_alignment="RIGHT",
-        thousands_separator=",",
-    ):
-        return "\n".join(line.rstrip() for line in str(frame).splitlines() if line.strip())
+def _block() -> "Block":
+    from rich.console import Console
+
+    from wikidata.report.block import Block
+
+    return Block(Console(stderr=True))

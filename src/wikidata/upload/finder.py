@@ -29,7 +29,7 @@ _asking = Lock()
 
 @dataclass(frozen=True)
 class Uploader:
-    """A program that uploads; `target` is the Makefile's that runs it."""
+    """A program that uploads; `target` is that of `upload.mk` that runs it."""
 
     program: str
     generation: Generation
@@ -39,8 +39,10 @@ class Uploader:
 def find_program(name: str) -> str:
     """The program that `UPLOADER` names: `huggingface-cli`, `hf`, `library` (our own Python), or another or its path.
 
-    Raises ProgramError saying what to do if it is absent.
+    Raises ProgramError saying what to do if it is absent, or make, which runs it.
     """
+    if shutil.which("make", path=search_path()) is None:
+        raise ProgramError("there is no make on the PATH: install GNU make, 4.2 or newer (apt install make)")
     if name == LIBRARY:
         return sys.executable
     program = shutil.which(name, path=search_path(name))

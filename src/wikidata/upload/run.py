@@ -1,12 +1,11 @@
-"""Starting the upload CLI: one run of a target of the Makefile, once per repo.
+"""Starting the upload CLI: one run of a target of `upload.mk`, once per repo.
 
 The target, which the CLI's generation names, puts it under the watcher, which reports on standard output.
-The command lines stand in the Makefile alone, so that `make push` and `push_chunk` cannot differ.
+The command lines stand there alone, so that `make push` and `push_chunk` cannot differ.
 """
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,14 +17,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wikidata.config import ROOT, Settings, Table
-from wikidata.errors import Kind, ProgramError
+from wikidata.config import Settings, Table
+from wikidata.errors import Kind
 from wikidata.names import ANY_CHUNK, chunk_folder
 from wikidata.system.files import make_private_folder
 from wikidata.upload.finder import Uploader, search_path
 from wikidata.upload.progress import Progress
 from wikidata.upload.watcher import Outcome
 
+TARGETS = Path(__file__).with_name("upload.mk")
 FILES_OF_ONE_WORKER = 100
 # What an outer make passes on to the makes it starts: ours is not one of them, and stands on its own.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS")
@@ -81,12 +81,9 @@ def run(upload: Upload, settings: Settings, token: str | None, show: Callable[[T
     The outcome tells how the CLI ended, not what has arrived.
     """
     make_private_folder(upload.log.parent)
-    command = ["make", "--silent", "--no-print-directory", "--file", str(ROOT / "Makefile"), upload.uploader.target]
-    if shutil.which("make") is None:
-        raise ProgramError("there is no make on the PATH: install GNU make")
+    command = ["make", "--silent", "--no-print-directory", "--file", str(TARGETS), upload.uploader.target]
     process = subprocess.Popen(
         command,
-        cwd=ROOT,
         env=_environment(upload, settings, token),
         stdin=subprocess.PIPE,  # the watcher's lifeline: it closes when this process ends, however it ends
         stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@
 | 1.x | `hf upload-large-folder` | the same; the newest give up after 8 errors in a row. `huggingface-cli` is a stub |
 | from 2.0 | `hf upload` | answers of 429 and 5xx 5 times each, then the batch in smaller commits; the rest never |
 
-Each command line stands in the Makefile, in the target that a generation names. Sources: the CLIs themselves, run
+Each command line stands in `upload.mk`, in the target that a generation names. Sources: the CLIs themselves, run
 against the Hub on localhost, and their `_upload_large_folder.py`, `_upload_pipeline.py` and `utils/_http.py`.
 The standard library alone is imported here, for the watcher.
 """

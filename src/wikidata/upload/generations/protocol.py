@@ -19,7 +19,7 @@ class Generation(Protocol):
 
     @property
     def TARGET(self) -> str:  # noqa: N802
-        """The Makefile's target with the command line."""
+        """The target of `upload.mk` with the command line."""
 
     @property
     def ENVIRONMENT(self) -> Mapping[str, str]:  # noqa: N802

@@ -1,0 +1,74 @@
+"""The publication in some lines: how far, how fast, until when, and what waits for what."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+
+from wikidata.config import Table
+from wikidata.report.overview import RATE_DAYS, Overview, State
+from wikidata.report.words import bar, readable_bytes, readable_seconds
+
+_MOST_RUNS = 8
+_FOR = {"quota": "the Hub's quota", "storage": "storage, which a person has to ask for"}
+
+
+def summary(overview: Overview) -> Iterator[str]:
+    """The publication in some lines: how far it is, how fast, when it will be done, and what waits for what."""
+    states, total = overview.states, len(overview.chunks)
+    published = states[State.PUSHED] + states[State.FOLDED]
+    yield f"{bar(published / total)}  {published} of {total} chunks are published"
+    yield ", ".join(f"{states[state]} {state}" for state in State if states[state])
+    rows, size = overview.total("rows"), readable_bytes(overview.total("size_bytes"))
+    yield f"on the Hub: {rows:,} rows, {size}, {overview.total('files'):,} files in {len(overview.repos)} repos"
+    yield from pace(overview)
+    yield from waits(overview)
+    yield from (f"failed: {line}" for line in troubles(overview))
+
+
+def pace(overview: Overview) -> Iterator[str]:
+    """How fast it goes, and when it will be done."""
+    if overview.tables_a_day:
+        size = sum(each.size_bytes for each in overview.recent) / len(overview.recent) * overview.tables_a_day
+        chunks = overview.tables_a_day / len(Table)
+        yield f"rate of the last {RATE_DAYS} days: {chunks:.1f} chunks ({readable_bytes(size)}) a day"
+    ends = {"at this rate": overview.end_at_this_rate, "at the Hub's quota of commits": overview.end_at_the_quota}
+    if words := [f"{day(end)} {how}" for how, end in ends.items() if end]:
+        yield f"expected end: {', '.join(words)}"
+
+
+def waits(overview: Overview) -> Iterator[str]:
+    """What waits for what."""
+    of = {state: [chunk.number for chunk in overview.chunks if chunk.state is state] for state in State}
+    if holder := overview.holder:
+        seconds = overview.at.timestamp() - holder.since
+        yield f"at work: {holder.purpose}, by process {holder.pid}, for {readable_seconds(seconds)}"
+    if refusal := overview.refusal:
+        until = datetime.fromtimestamp(refusal.not_before, UTC)
+        yield f"the push waits until {until:%Y-%m-%d %H:%M} UTC for {_FOR[refusal.kind]}: {refusal.why}"
+    if of[State.DUE]:
+        yield f"waiting for the push: {numbers(of[State.DUE])}"
+    if of[State.INCOMPLETE]:
+        yield f"waiting for the pipeline: {numbers(of[State.INCOMPLETE])}"
+
+
+def troubles(overview: Overview) -> Iterator[str]:
+    """The last failures of chunks that were not pushed since."""
+    for failure in overview.failures:
+        at = datetime.fromtimestamp(failure.at, UTC)
+        yield f"chunk {failure.chunk}, {at:%Y-%m-%d %H:%M} UTC: {failure.message}"
+
+
+def day(moment: datetime) -> str:
+    """A day, and the hour if it is near."""
+    is_near = (moment - datetime.now(UTC)).days < 2
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if is_near else f"{moment:%Y-%m-%d}"
+
+
+def numbers(chunks: Iterable[int]) -> str:
+    """Chunk numbers with runs: `chunks 3, 7 to 12`."""
+    runs = [
+        [number for _, number in run] for _, run in groupby(enumerate(sorted(chunks)), lambda pair: pair[1] - pair[0])
+    ]
+    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    more = f" and {len(words) - _MOST_RUNS} more" if len(words) > _MOST_RUNS else ""
+    return f"chunk{'s' * (len(runs) > 1 or len(runs[0]) > 1)} {', '.join(words[:_MOST_RUNS])}{more}"
