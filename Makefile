@@ -44,7 +44,7 @@ endif
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push status page verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
+.PHONY: help setup demo push fold status page verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -57,6 +57,9 @@ setup: $(VENV)/runtime $(NEWEST) ## make the virtual environment that everything
 
 push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete and not yet pushed
 	"$$WIKIDATA" -m wikidata push $(ONLY_CHUNK) $(ONLY_TABLE)
+
+fold: $(VENV)/runtime $(NEWEST) ## put the files of consecutive chunks together, once all are pushed
+	"$$WIKIDATA" -m wikidata fold $(ONLY_TABLE)
 
 status: $(VENV)/runtime ## show how far the publication is and what needs attention; ALL=1 lists every chunk
 	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)

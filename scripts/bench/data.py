@@ -17,7 +17,7 @@ from scripts.sample.keys import choose_keys
 from scripts.sample.source_files import RESULTS, STATE
 from scripts.sample.write import make_folders, write_state
 from wikidata.config import HF_USER, Layout, Table, target_repos
-from wikidata.names import Source, remote_manifest
+from wikidata.names import Source, one, remote_manifest
 from wikidata.state import Step
 
 CHUNK = 3
@@ -144,7 +144,7 @@ def manifests_of(paths: Iterable[str]) -> list[CommitOperationAdd]:
     )
     chunks = frame.partition_by("chunk", as_dict=True, include_key=False)
     return [
-        CommitOperationAdd(remote_manifest(int(chunk)), files.write_csv().encode())
+        CommitOperationAdd(remote_manifest(one(int(chunk))), files.write_csv().encode())
         for (chunk,), files in chunks.items()
     ]
 

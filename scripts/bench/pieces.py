@@ -23,6 +23,7 @@ from scripts.peak_memory import peak_bytes
 from wikidata.config import FOLDERS, HF_USER, ROOT, Settings, Table, target_repos
 from wikidata.dataset import packing
 from wikidata.dataset.survey import survey
+from wikidata.names import one
 from wikidata.plan import make_plan, pushable_chunk
 from wikidata.records.manifest import write_manifest
 from wikidata.report.listener import Listener
@@ -73,7 +74,7 @@ def plan(settings: Settings) -> Work:
         def plan_table(table: Table) -> None:
             plan = make_plan(session, chunk, table)
             write_manifest(settings.manifest_dir, plan.manifest)
-            folder = staging.staging_folder(settings.staging_dir, CHUNK, table)
+            folder = staging.staging_folder(settings.staging_dir, one(CHUNK), table)
             staging.lay_out(folder, plan.manifest.folder, plan.missing["path"])
 
         session.for_each_table(plan_table)
@@ -108,7 +109,7 @@ def pack(settings: Settings) -> Work:
     def work() -> None:
         schema = partitions.schemas[0][0]  # the sample has no other
         bundles = packing.bundle(partitions, schema)
-        folder = staging.packed_folder(settings.staging_dir, CHUNK, table)
+        folder = staging.packed_folder(settings.staging_dir, one(CHUNK), table)
         packing.pack(bundles, partitions.folder, table, schema, folder, lambda: False)
 
     return work

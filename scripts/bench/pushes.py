@@ -115,7 +115,7 @@ def _timed(hub: RunningHub, pusher: Pusher, task: Task, size: Size) -> Measured:
         cards += sum(commit.title.startswith("Record") for commit in newest)
         # What is not done is soon done.
         files = map(parse_data_file, hub.files(repo))
-        keys = {file.folder for file in files if file and file.chunk == CHUNK}
+        keys = {file.folder for file in files if file and file.block.first == CHUNK}
         if len(keys) != size.keys:
             raise SideError(f"{repo} has {len(keys)} keys of chunk {CHUNK}, not {size.keys}")
     facts = {"requests": counts.total, "commits": counts.commits, "data_commits": counts.commits - cards}

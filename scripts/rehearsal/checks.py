@@ -9,7 +9,7 @@ import polars as pl
 
 from localhub.faults import Quota
 from scripts.rehearsal.remote import Listing
-from wikidata.names import REMOTE_COLUMNS, remote_manifest
+from wikidata.names import REMOTE_COLUMNS, one, remote_manifest
 from wikidata.state import Step
 
 FILES_A_REPO = 100_000
@@ -43,7 +43,7 @@ def check_listing(repo: str, listing: Listing, chunks: Collection[int]) -> Itera
         yield f"{repo}: has both layouts, {' and '.join(sorted(listing.layouts))}"
     if unknown := [*listing.unknown, *(files[0][0] for chunk, files in listing.chunks.items() if chunk not in chunks)]:
         yield f"{repo}: {len(unknown)} files or chunks that nobody made, such as {unknown[0]}"
-    if lacking := {REMOTE_COLUMNS, *map(remote_manifest, chunks)} ^ set(listing.records):
+    if lacking := {REMOTE_COLUMNS, *(remote_manifest(one(chunk)) for chunk in chunks)} ^ set(listing.records):
         yield f"{repo}: {len(lacking)} records are missing or too many, such as {min(lacking)}"
 
 

@@ -129,6 +129,18 @@ def _count(name: str, value: str) -> int:
     return int(value)
 
 
+def _count_or_zero(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", value):
+        raise UsageError(f"{name}={value}: must be a whole number from 0 to 9999")
+    return int(value)
+
+
+def _bytes(name: str, value: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,14}", value):
+        raise UsageError(f"{name}={value}: must be a number of bytes, such as 512000000")
+    return int(value)
+
+
 def _count_or_none(name: str, value: str) -> int | None:
     return _count(name, value) if value else None
 
@@ -149,7 +161,7 @@ def _setting(
 class Settings:
     """What a user may set, by environment variables or on the command line of make."""
 
-    dry_run: bool = _setting("DRY_RUN", "", "1: tell what would be uploaded, and change nothing", _flag)
+    dry_run: bool = _setting("DRY_RUN", "", "1: tell what would be done, and change nothing", _flag)
     quiet: bool = _setting("QUIET", "", "1: print nothing if all goes well, for cron", _flag)
     yes: bool = _setting("YES", "", "1: make prune deletes what it lists", _flag)
     deep: Deep = _setting("DEEP", "", "make verify reads files: 1: a sample of each repo; all: every one", _deep)
@@ -176,6 +188,10 @@ class Settings:
         "LAYOUT", "auto", "files: as they are; packed: one per chunk and key; auto: as the repo has it, or as it fits",
         _layout,
     )  # fmt: skip
+    fold: int = _setting(
+        "FOLD", "16", "make fold puts the files of so many consecutive chunks together; 0: of none", _count_or_zero
+    )
+    fold_bytes: int = _setting("FOLD_BYTES", "512000000", "about the largest file that a fold makes, in bytes", _bytes)
     jobs: int = _setting("JOBS", "5", "tables that are pushed at the same time", _count)
     workers: int | None = _setting(
         "WORKERS", "", "workers of each upload-large-folder; none means 1 for up to 100 files, else 4", _count_or_none

@@ -63,8 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(chunk=None, table=None, given={})
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     push = commands.add_parser("push", help="push one chunk, or every chunk that is complete and not yet pushed")
-    _add_setting(push, "--dry-run", "DRY_RUN", "tell what would be uploaded; change nothing")
-    _add_setting(push, "--quiet", "QUIET", "print nothing if all goes well")
+    fold = commands.add_parser("fold", help="put the files of consecutive chunks together, once all are pushed")
+    for command in (push, fold):
+        _add_setting(command, "--dry-run", "DRY_RUN", "tell what would be done; change nothing")
+        _add_setting(command, "--quiet", "QUIET", "print nothing if all goes well")
     status = commands.add_parser("status", help="show how far the publication is, and what needs attention")
     _add_setting(status, "--all", "ALL", "list every chunk")
     _add_setting(status, "--json", "JSON", "print JSON, for scripts")
@@ -76,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     card = commands.add_parser("card", help="print the dataset card that the next push would publish")
     for command in (push, status, verify, prune):
         command.add_argument("--chunk", type=_chunk, metavar="N", help="this chunk only")
-    for command in (push, verify, sync, prune, card):
+    for command in (push, fold, verify, sync, prune, card):
         command.add_argument("--table", type=_table, metavar="TABLE", help="this table only")
     watch.add_arguments(commands.add_parser("watch", help="run the upload CLI under the watcher, like timeout or nice"))
     return parser

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -9,15 +10,20 @@ import pyarrow as pa
 from wikidata.config import Layout, Table
 from wikidata.dataset import layout as layouts
 from wikidata.dataset import packing
+from wikidata.dataset.folding import Local
 from wikidata.dataset.layout import Scale, scale_of
 from wikidata.dataset.schema import require_one, unify
 from wikidata.dataset.survey import Partitions, survey
+from wikidata.errors import ManifestError
 from wikidata.hub.files import Overview, RemoteFile, Snapshot, lacking
+from wikidata.names import block_of_remote_manifest, one, packed_file
 from wikidata.records.manifest import PACKED_SCHEMA, SCHEMA, Manifest, find_manifest
 from wikidata.records.notices import DAY_SECONDS
+from wikidata.repo_records import Records
+from wikidata.rewrite import Rewrite, replacement
 from wikidata.session import Session
 from wikidata.state import require_pushable
-from wikidata.sync import Records, sync
+from wikidata.sync import sync
 from wikidata.upload import staging
 
 
@@ -30,25 +36,40 @@ class Chunk:
     scale: Scale
 
 
+class _Basis(NamedTuple):
+    """What a plan of any chunk begins with."""
+
+    chunk: int
+    repo_id: str
+    layout: Layout
+    partitions: Partitions
+    schema: pa.Schema
+    records: Records
+    folders: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a table of a chunk has to become on the Hub, and the rows of its manifest that the Hub lacks.
 
     `schema` is that of every file, `records` what the repo records, `folders` those of keys that it has.
     `possible_orphans` are paths that the Hub must not have, because their rows would count twice; `snapshot` has what
-    it has of these and of the manifest.
+    it has of these and of the manifest. If the chunk is folded, the manifest is that of its block, as it is recorded,
+    and `rewrite` is what has to change in it, if anything has.
     """
 
+    chunk: int
     repo_id: str
     layout: Layout
     partitions: Partitions
     schema: pa.Schema
-    manifest: Manifest
     records: Records
     folders: Sequence[str]
+    manifest: Manifest
     possible_orphans: list[str]
     snapshot: Snapshot
     missing: pl.DataFrame
+    rewrite: Rewrite | None = None
 
     @property
     def paths(self) -> list[str]:
@@ -73,42 +94,79 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
         partitions = survey(whole.number, whole.parts, table, settings.output_dir, settings.audit_dir)
     session.listener.doing(table, "asking the Hub")
     overview = session.hub.overview(repo_id)
-    records = _synced(session, whole, table, overview, write)
+    records = synced(session, whole.number, table, overview, write)
     folders = sorted({*overview.key_folders, *records.folders})
     there = records.layout or session.hub.layout_of(repo_id, overview)
     layout = _settle(session, whole, partitions, there)
-    before = [find_manifest(settings.manifest_dir, whole.number, table), records.manifests.get(whole.number)]
     published = (records.columns.schema, records.columns.source) if records.columns and there else None
-    if layout is Layout.PACKED:
+    if layout is Layout.FILES:
+        schema, bundles = require_one(partitions, published), list[packing.Bundle]()
+    else:
         schema = unify(partitions, published)
         bundles = packing.bundle(partitions, schema)
-    else:
-        schema = require_one(partitions, published)
-        bundles = []
-    produced = layouts.paths_of(layout, partitions)
-    orphans = _possible_orphans(layout, whole, produced, folders, before)
-    snapshot = session.hub.look_up(repo_id, overview.revision, produced + orphans)
-    if layout is Layout.PACKED:
-        manifest = _packed(session, partitions, schema, bundles, _known(bundles, before, snapshot.files), write)
-    else:
-        manifest = Manifest(whole.number, table, partitions.folder, partitions.files.select(list(SCHEMA)))
-    missing = lacking(manifest, snapshot.files)
-    return Plan(repo_id, layout, partitions, schema, manifest, records, folders, orphans, snapshot, missing)
+    basis = _Basis(whole.number, repo_id, layout, partitions, schema, records, folders)
+    if any(not each.block.is_one for each in records.of(one(whole.number))):
+        return _compare_folded(session, basis, overview, bundles)
+    return _compare(session, basis, whole.parts, overview, bundles, write)
 
 
-def _synced(session: Session, whole: Chunk, table: Table, overview: Overview, write: bool) -> Records:
-    """What the repo records, and what was found of it said."""
+def _compare(
+    session: Session, basis: _Basis, parts: int, overview: Overview, bundles: list[packing.Bundle], write: bool
+) -> Plan:
+    chunk, table = basis.chunk, basis.partitions.table
+    before = [find_manifest(session.settings.manifest_dir, one(chunk), table), basis.records.manifests.get(one(chunk))]
+    produced = layouts.paths_of(basis.layout, basis.partitions)
+    orphans = _possible_orphans(basis, parts, produced, before)
+    snapshot = session.hub.look_up(basis.repo_id, overview.revision, produced + orphans)
+    if basis.layout is Layout.PACKED:
+        known = _known(bundles, before, snapshot.files)
+        manifest = _packed(session, basis.partitions, basis.schema, bundles, known, write)
+    else:
+        files = basis.partitions.files.select(list(SCHEMA))
+        manifest = Manifest(one(chunk), table, basis.partitions.folder, files)
+    return Plan(*basis, manifest, orphans, snapshot, lacking(manifest, snapshot.files))
+
+
+def _compare_folded(session: Session, basis: _Basis, overview: Overview, bundles: list[packing.Bundle]) -> Plan:
+    """The plan of a chunk of which rows are in folded files: their manifest as it is, and what has to change in it."""
+    chunk, recorded = basis.chunk, basis.records.of(one(basis.chunk))
+    manifest = max(recorded, key=lambda each: len(each.block.chunks))
+    paths = {path for each in recorded for path in each.files["path"]}
+    here = {each.path.partition("/")[0]: Local(chunk, basis.partitions.folder, each) for each in bundles}
+    likely = {f"{folder}/{packed_file(one(chunk))}" for folder in {*basis.folders, *here}}
+    snapshot = session.hub.look_up(basis.repo_id, overview.revision, sorted(paths | likely))
+    rewrite = replacement(basis.records, chunk, here, snapshot.files)
+    made = rewrite.made if rewrite else ()
+    rows = [(file.path, file.size_bytes, "", file.rows) for file in made]
+    orphans = likely - paths - {file.path for file in made} - {*(rewrite.removed if rewrite else ())}
+    missing = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return Plan(*basis, manifest, sorted(orphans), snapshot, missing, rewrite)
+
+
+def synced(session: Session, chunk: int | None, table: Table, overview: Overview, write: bool) -> Records:
+    """What the repo records, and what was found of it said; `chunk` is the one that is about to be replaced, if any."""
     repo_id = session.repos[table]
-    records = sync(session, table, repo_id, overview.revision, pending=whole.number, keep=write)
+    records = sync(session, table, repo_id, overview.revision, pending=chunk, keep=write)
     session.listener.fetched(table, records.fetched)
-    for number in records.withdrawn:
-        warning = (
-            f"{repo_id} does not have chunk {number} as it was recorded here: make push CHUNK={number} TABLE={table}"
-        )
-        session.warn(table, warning, f"{repo_id}: chunk {number} withdrawn", DAY_SECONDS)
+    for block in records.withdrawn:
+        push = f"make push CHUNK={block.first} TABLE={table}"
+        was = "it was" if block.is_one else "they were"
+        warning = f"{repo_id} does not have {block} as {was} recorded here: {push}"
+        session.warn(table, warning, f"{repo_id}: {block.name} withdrawn", DAY_SECONDS)
     for path, damage in records.damaged.items():
         session.warn(table, f"{repo_id}: {path} {damage}", f"{repo_id}: {path} damaged", DAY_SECONDS)
+    if chunk is not None:
+        _check_folds_known(records, chunk, repo_id, table)
     return records
+
+
+def _check_folds_known(records: Records, chunk: int, repo_id: str, table: Table) -> None:
+    """Raise ManifestError if the chunk may be in folded files of which nothing is known: its rows would count twice."""
+    for path in records.damaged:
+        block = block_of_remote_manifest(path)
+        if block and not block.is_one and chunk in block.chunks and block not in records.manifests:
+            unknown = f"{path} of {repo_id} is damaged, so the rows of chunk {chunk} there are not known"
+            raise ManifestError(f"{table}: {unknown}: restore it from an earlier revision")
 
 
 def _settle(session: Session, whole: Chunk, partitions: Partitions, there: Layout | None) -> Layout:
@@ -132,7 +190,7 @@ def _packed(
 ) -> Manifest:
     """The manifest of the packed files; those that are not `known` are made in the staging folder."""
     table = partitions.table
-    folder = staging.packed_folder(session.settings.staging_dir, partitions.chunk, table)
+    folder = staging.packed_folder(session.settings.staging_dir, one(partitions.chunk), table)
     unknown = [bundle for bundle in bundles if bundle.path not in known]
     if write:
         with session.disk:
@@ -141,7 +199,8 @@ def _packed(
     else:
         packed = [packing.Packed(each.path, each.size_bytes, "", each.rows, each.sources_sha256) for each in unknown]
     files = pl.DataFrame(sorted([*known.values(), *packed]), schema=PACKED_SCHEMA, orient="row")
-    return Manifest(partitions.chunk, table, folder, files, packing.sources_of(partitions))
+    sources = packing.sources_of(partitions)
+    return Manifest(one(partitions.chunk), table, folder, files, sources=sources)
 
 
 def _known(
@@ -160,10 +219,8 @@ def _known(
     }
 
 
-def _possible_orphans(
-    layout: Layout, whole: Chunk, produced: list[str], folders: Sequence[str], before: Sequence[Manifest | None]
-) -> list[str]:
+def _possible_orphans(basis: _Basis, parts: int, produced: list[str], before: Sequence[Manifest | None]) -> list[str]:
     """Paths that the Hub must not have: likely ones, and what earlier manifests had."""
-    likely = layouts.possible_orphans(layout, whole.number, whole.parts, produced, folders)
+    likely = layouts.possible_orphans(basis.layout, basis.chunk, parts, produced, basis.folders)
     recorded = [path for manifest in before if manifest for path in manifest.files["path"]]
     return sorted({*likely, *recorded} - set(produced))

@@ -11,35 +11,40 @@ a rerun uploads only what is missing, and a crash at any point costs time and no
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from wikidata.config import Settings, Table, target_repos
-from wikidata.dataset.layout import check_upload, scale_of
+from wikidata.dataset.layout import scale_of
 from wikidata.dataset.survey import Partitions, changed_files
-from wikidata.errors import Kind, LayoutError, ManifestError, NotArrivedError, PushError, upload_error
-from wikidata.hub.files import Snapshot, lacking
-from wikidata.names import remote_manifest
+from wikidata.deliver import Delivery, deliver
+from wikidata.errors import LayoutError, ManifestError, NotArrivedError
+from wikidata.exchange import Exchange, exchange
+from wikidata.hub.files import Snapshot
+from wikidata.names import one, remote_manifest
 from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
 from wikidata.publish import publish, publish_card
 from wikidata.records.lock import hold
 from wikidata.records.manifest import write_manifest
-from wikidata.records.not_before import check_not_before, forget_refusal, record_refusal
+from wikidata.records.not_before import check_not_before, forget_refusal, recording_refusals
 from wikidata.records.notices import card_subject, due
-from wikidata.records.receipt import Receipt, is_recorded, is_vouched_for, remove_receipt, write_receipt
+from wikidata.records.receipt import (
+    Receipt,
+    is_recorded,
+    is_vouched_for,
+    read_receipt,
+    remove_receipt,
+    write_receipt,
+)
 from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import due_chunks, get_all_state, raise_to_push, require_pushable
 from wikidata.sync import receipt_of
 from wikidata.upload import run as upload
 from wikidata.upload import staging
-from wikidata.upload.diagnosis import is_unexplained
-from wikidata.upload.finder import Uploader, find_program, find_uploader
-from wikidata.upload.watcher import Outcome
+from wikidata.upload.finder import find_program
 
 
 def push_chunk(
@@ -77,7 +82,7 @@ def push(session: Session, state: pl.DataFrame, chunk: int, *, if_due: bool = Fa
         check_not_before(settings.manifest_dir)
         staging.clear_all(settings.staging_dir)
         find_program(settings.uploader)
-        with _recording_refusals(settings.manifest_dir):
+        with recording_refusals(settings.manifest_dir):
             session.check_rights()
             pushed = session.for_each_table(lambda table: _push_table(session, whole, table))
             forget_refusal(settings.manifest_dir)
@@ -105,19 +110,9 @@ def push_waiting_cards(session: Session, state: pl.DataFrame) -> None:
     tables = [table for table in session.repos if due(settings.manifest_dir, [card_subject(table)])]
     with hold(settings.manifest_dir, "dataset cards"):
         check_not_before(settings.manifest_dir)
-        with _recording_refusals(settings.manifest_dir):
+        with recording_refusals(settings.manifest_dir):
             waiting = session.about({table: session.repos[table] for table in tables})
             waiting.for_each_table(lambda table: publish_card(session, table, scale_of(state)))
-
-
-@contextmanager
-def _recording_refusals(manifest_dir: Path) -> Iterator[None]:
-    """Write down a quota or a lack of storage that ends the block."""
-    try:
-        yield
-    except PushError as error:
-        record_refusal(manifest_dir, error)
-        raise
 
 
 def _is_confirmed_in_all(session: Session, whole: Chunk) -> bool:
@@ -139,88 +134,58 @@ def _is_published(session: Session, whole: Chunk, table: Table) -> bool:
     except (ManifestError, LayoutError):
         return False
     has_orphans = any(path in plan.snapshot.files for path in plan.possible_orphans)
-    is_recorded_there = plan.records.has(remote_manifest(whole.number), plan.manifest.content)
-    return plan.missing.height == 0 and not has_orphans and is_recorded_there
+    is_recorded_there = plan.records.has(remote_manifest(plan.manifest.block), plan.manifest.content)
+    return plan.rewrite is None and plan.missing.height == 0 and not has_orphans and is_recorded_there
 
 
 def _push_table(session: Session, whole: Chunk, table: Table) -> tuple[Receipt, Partitions]:
     try:
         plan = make_plan(session, whole, table)
-        _write_manifest(session, plan)
-        snapshot = _deliver(session, plan) if plan.missing.height else plan.snapshot
-        _confirm(plan, snapshot)
-        session.listener.doing(table, "recording")
-        publish(session, plan, whole.scale)
-        receipt = _write_receipt(session, plan, snapshot)
+        receipt = _replace(session, plan, whole) if plan.rewrite else _deliver_and_record(session, plan, whole)
         session.listener.confirmed(plan.manifest, receipt, plan.missing)
         return receipt, plan.partitions
     finally:
-        staging.clear(staging.packed_folder(session.settings.staging_dir, whole.number, table))
+        staging.clear(staging.packed_folder(session.settings.staging_dir, one(whole.number), table))
+
+
+def _deliver_and_record(session: Session, plan: Plan, whole: Chunk) -> Receipt:
+    """What the repo lacks is sent, and the chunk recorded; of a folded chunk, nothing is lacking here."""
+    _write_manifest(session, plan)
+    snapshot = plan.snapshot
+    if plan.missing.height:
+        message = f"Add chunk {plan.chunk} of {plan.manifest.table}"
+        job = Delivery(plan.manifest, plan.repo_id, plan.snapshot, plan.missing, plan.paths, message)
+        snapshot = deliver(session, job)
+    _confirm(plan, snapshot)
+    session.listener.doing(plan.manifest.table, "recording")
+    publish(session, plan, whole.scale)
+    return _write_receipt(session, plan, snapshot)
+
+
+def _replace(session: Session, plan: Plan, whole: Chunk) -> Receipt:
+    """Replace the rows of a folded chunk, in one commit."""
+    table, rewrite = plan.manifest.table, plan.rewrite
+    assert rewrite is not None and plan.snapshot.revision is not None  # noqa: S101 - it is recorded in the repo
+    _confirm(plan, plan.snapshot)
+    for manifest in rewrite.before:
+        remove_receipt(session.settings.manifest_dir, manifest.block, table)
+    words = f"Replace chunk {plan.chunk} of {table}"
+    revision, check = plan.snapshot.revision, lambda: _check_unchanged(table, plan.partitions)
+    job = Exchange(
+        table, plan.repo_id, revision, plan.records, rewrite, plan.schema, whole.scale, words, plan.chunk, check
+    )
+    exchange(session, job)
+    receipt = read_receipt(session.settings.manifest_dir, rewrite.block, table)
+    assert receipt is not None  # noqa: S101 - it was confirmed
+    return receipt
 
 
 def _write_manifest(session: Session, plan: Plan) -> None:
     """Write the manifest down; a receipt that no longer holds is withdrawn before."""
     manifest, folder = plan.manifest, session.settings.manifest_dir
     if plan.missing.height or not _is_vouched_for(session, plan):
-        remove_receipt(folder, manifest.chunk, manifest.table)
+        remove_receipt(folder, manifest.block, manifest.table)
     write_manifest(folder, manifest)
-
-
-def _deliver(session: Session, plan: Plan) -> Snapshot:
-    """Upload what the Hub lacks, again and again as long as that may help; returns a snapshot that lacks nothing."""
-    uploader = find_uploader(session.settings.uploader, session.settings.manifest_dir)
-    for subject, warning in check_upload(plan.missing, plan.repo_id).items():
-        session.warn(plan.manifest.table, warning, f"{plan.repo_id}: {subject}")
-    if plan.snapshot.revision is None:
-        session.hub.create(plan.repo_id, session.settings.private)
-    missing, explained, died_with = plan.missing, False, ""
-
-    def deliver_once() -> Snapshot:
-        nonlocal missing, explained, died_with
-        log = upload.log_file(session.settings, plan.manifest.chunk, plan.manifest.table)
-        outcome = _upload(session, plan, missing, uploader, log)
-        session.listener.doing(plan.manifest.table, "confirming", missing.height)
-        snapshot = session.hub.look_up(plan.repo_id, session.hub.head(plan.repo_id), plan.paths)
-        lacked, missing = missing.height, lacking(plan.manifest, snapshot.files)
-        if missing.height == 0:
-            return snapshot
-        if is_unexplained(outcome.message) and not explained:
-            path, explained = missing["path"][-1], True  # of the first ones the content may be there already
-            session.hub.send_content(plan.repo_id, path, plan.manifest.folder / path)
-        if outcome.died and outcome.message == died_with and missing.height == lacked:
-            outcome = replace(outcome, kind=Kind.PERMANENT)  # twice the same way, and nothing has advanced
-        died_with = outcome.message if outcome.died else ""
-        raise _undelivered(plan, missing, outcome, log)
-
-    return session.retry(deliver_once)
-
-
-def _upload(session: Session, plan: Plan, missing: pl.DataFrame, uploader: Uploader, log: Path) -> Outcome:
-    """Stage the missing files and run the CLI once."""
-    manifest = plan.manifest
-    folder = staging.staging_folder(session.settings.staging_dir, manifest.chunk, manifest.table)
-    session.listener.uploading(manifest, missing, plan.repo_id)
-    try:
-        staging.lay_out(folder, manifest.folder, missing["path"])
-        job = upload.Upload(uploader, manifest.chunk, manifest.table, plan.repo_id, folder, missing.height, log)
-        return upload.run(job, session.settings, session.hub.token, session.listener.progress)
-    finally:
-        staging.clear(folder)
-
-
-def _undelivered(plan: Plan, missing: pl.DataFrame, outcome: Outcome, log: Path) -> PushError:
-    """Why the Hub still lacks files after a run of the CLI."""
-    table = plan.manifest.table
-    lack = f"{plan.repo_id} lacks {missing.height} of {plan.manifest.files.height} files"
-    if outcome.kind is None:
-        first = missing["path"][0]
-        return NotArrivedError(
-            f"{table}: the upload CLI said that all was done, but {lack}, such as {first}: push again (log: {log})"
-        )
-    details = (lack, f"log: {log}")
-    return upload_error(
-        outcome.kind, table, f"{table}: {outcome.message}", outcome.tail, outcome.retry_after_seconds, details
-    )
 
 
 def _confirm(plan: Plan, snapshot: Snapshot) -> None:
@@ -229,9 +194,9 @@ def _confirm(plan: Plan, snapshot: Snapshot) -> None:
     _check_unchanged(manifest.table, plan.partitions)
     if orphans := [path for path in plan.possible_orphans if path in snapshot.files]:
         raise NotArrivedError(
-            f"{manifest.table}: {plan.repo_id} has {len(orphans)} orphaned files of chunk {manifest.chunk}, no longer "
+            f"{manifest.table}: {plan.repo_id} has {len(orphans)} orphaned files of chunk {plan.chunk}, no longer "
             f"produced locally, such as {orphans[0]}, and their rows would count twice: "
-            f"make prune CHUNK={manifest.chunk} TABLE={manifest.table}"
+            f"make prune CHUNK={plan.chunk} TABLE={manifest.table}"
         )
 
 
@@ -246,7 +211,7 @@ def _write_receipt(session: Session, plan: Plan, snapshot: Snapshot) -> Receipt:
     manifest, folder = plan.manifest, session.settings.manifest_dir
     receipt = receipt_of(manifest, plan.repo_id, snapshot.revision or "")
     if not _is_vouched_for(session, plan):
-        write_receipt(folder, manifest.chunk, manifest.table, receipt)
+        write_receipt(folder, manifest.block, manifest.table, receipt)
     return receipt
 
 
@@ -254,5 +219,5 @@ def _is_vouched_for(session: Session, plan: Plan) -> bool:
     """Whether there is a receipt for just this manifest in just this repo."""
     manifest = plan.manifest
     return is_vouched_for(
-        session.settings.manifest_dir, manifest.chunk, manifest.table, plan.repo_id, manifest.digest
+        session.settings.manifest_dir, manifest.block, manifest.table, plan.repo_id, manifest.digest
     )  # fmt: skip

@@ -6,72 +6,34 @@ Where our records and the repo's differ, the repo's files decide: what does not 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from wikidata.config import Layout, Table
+from wikidata.config import Table
 from wikidata.errors import ManifestError
 from wikidata.hub.client import Hub
 from wikidata.hub.files import RemoteFile, lacking
-from wikidata.names import RECORDS_FOLDER, REMOTE_COLUMNS, chunk_of_remote_manifest, parse_data_file, remote_manifest
+from wikidata.names import RECORDS_FOLDER, REMOTE_COLUMNS, Block, block_of_remote_manifest, remote_manifest
 from wikidata.records.columns import Columns, is_of, parse_columns, read_columns, write_columns
-from wikidata.records.manifest import SCHEMA, Manifest, find_manifest, parse_manifest, write_manifest
-from wikidata.records.receipt import Receipt, is_vouched_for, recorded_chunks, remove_receipt, write_receipt
+from wikidata.records.manifest import (
+    SCHEMA,
+    Manifest,
+    find_manifest,
+    parse_manifest,
+    remove_manifest,
+    write_manifest,
+)
+from wikidata.records.receipt import (
+    Receipt,
+    blocks_here,
+    blocks_with_receipt,
+    is_vouched_for,
+    remove_receipt,
+    write_receipt,
+)
+from wikidata.repo_records import Records
 from wikidata.session import Session
-
-
-@dataclass(frozen=True)
-class Records:
-    """What a repo records at a revision.
-
-    `manifests` are those of every chunk: the repo's own, and those that only we have and that match its files;
-    `listing` is what lies in its folder of manifests; `damaged` says what is wrong with which file there, and what to
-    do about it; `fetched` are the chunks whose manifests we lacked, `withdrawn` those
-    with receipts of ours that do not match its files.
-    """
-
-    manifests: Mapping[int, Manifest] = field(default_factory=dict)
-    columns: Columns | None = None
-    listing: Mapping[str, RemoteFile] = field(default_factory=dict)
-    damaged: Mapping[str, str] = field(default_factory=dict)
-    fetched: tuple[int, ...] = ()
-    withdrawn: tuple[int, ...] = ()
-
-    @property
-    def layout(self) -> Layout | None:
-        """The layout of the repo's data, as its manifests tell; None if they do not."""
-        return self.layout_beside(None)
-
-    def layout_beside(self, chunk: int | None) -> Layout | None:
-        """The layout that the manifests of all other chunks tell."""
-        for manifest in self.manifests.values():
-            for path in manifest.files["path"][:1]:
-                if manifest.chunk != chunk and (file := parse_data_file(path)):
-                    return file.layout
-        return None
-
-    @property
-    def folders(self) -> set[str]:
-        """The folders of keys that its manifests name."""
-        paths = (path for manifest in self.manifests.values() for path in manifest.files["path"])
-        return {path.partition("/")[0] for path in paths}
-
-    @property
-    def unpublished(self) -> dict[str, bytes]:
-        """The files of ours that the repo should record, and does not: path → content."""
-        files = {remote_manifest(chunk): manifest.content for chunk, manifest in self.manifests.items()}
-        if self.columns and self.manifests:
-            files[REMOTE_COLUMNS] = self.columns.content
-        return {path: content for path, content in files.items() if not self.has(path, content)}
-
-    def has(self, path: str, content: bytes) -> bool:
-        """Whether the repo records just this."""
-        return path in self.listing and self.listing[path].is_content(content)
-
-    def with_manifest(self, manifest: Manifest, columns: Columns) -> "Records":
-        """The same with the manifest of one chunk replaced, and columns if there are none yet."""
-        manifests = {**self.manifests, manifest.chunk: manifest}
-        return replace(self, manifests=dict(sorted(manifests.items())), columns=self.columns or columns)
 
 
 def sync(
@@ -89,7 +51,7 @@ def sync(
 
     `there` are all its files, if they are known. Else it costs 1 request for the listing, 1 for every file that is new
     or changed, and 1 for every 400 files of chunks of which our records and the repo's differ. Nothing that is `known`
-    is read again. The manifest of the `pending` chunk, which is about to be replaced, is left as it is. Every receipt
+    is read again. The manifest with the `pending` chunk, which is about to be replaced, is left as it is. Every receipt
     of ours then matches the repo.
     """
     if revision is None:
@@ -102,9 +64,8 @@ def sync(
         return known
     fetch = _Fetch(session, table, repo_id, revision, listing, keep, there)
     for path in listing:
-        chunk = chunk_of_remote_manifest(path)
-        if chunk is not None:
-            fetch.manifest(chunk, path, is_pending=chunk == pending)
+        if block := block_of_remote_manifest(path):
+            fetch.manifest(block, path, is_pending=_has(block, pending))
     fetch.our_own(pending)
     fetch.settle()
     return fetch.records(fetch.columns())
@@ -112,15 +73,19 @@ def sync(
 
 def _without_repo(session: Session, table: Table, repo_id: str, keep: bool) -> Records:
     folder = session.settings.manifest_dir
-    chunks = tuple(recorded_chunks(folder, table, repo_id))
-    for chunk in chunks if keep else ():
-        remove_receipt(folder, chunk, table)
-    return Records(withdrawn=chunks)
+    blocks = tuple(blocks_with_receipt(folder, table, repo_id))
+    for block in blocks if keep else ():
+        remove_receipt(folder, block, table)
+    return Records(withdrawn=blocks)
+
+
+def _has(block: Block, chunk: int | None) -> bool:
+    return chunk is not None and chunk in block.chunks
 
 
 @dataclass(frozen=True)
 class _Disagreement:
-    """A chunk of which our records and the repo's differ; `ours` is the manifest that we have a receipt for."""
+    """Chunks of which our records and the repo's differ; `ours` is the manifest that we have a receipt for."""
 
     ours: Manifest | None = None
     theirs: Manifest | None = None
@@ -142,41 +107,52 @@ class _Fetch:
         self.hub: Hub = session.hub
         self.folder, self.table, self.repo_id = session.settings.manifest_dir, table, repo_id
         self.revision, self.listing, self.keep, self.there = revision, listing, keep, there
-        self.manifests: dict[int, Manifest] = {}
+        self.manifests: dict[Block, Manifest] = {}
         self.damaged: dict[str, str] = {}
-        self.fetched: list[int] = []
-        self.withdrawn: list[int] = []
-        self.disputed: dict[int, _Disagreement] = {}
+        self.fetched: list[Block] = []
+        self.withdrawn: list[Block] = []
+        self.disputed: dict[Block, _Disagreement] = {}
 
-    def manifest(self, chunk: int, path: str, *, is_pending: bool) -> None:
-        """Read a chunk's manifest, and make our copy and receipt the same if nothing speaks against it."""
-        ours = find_manifest(self.folder, chunk, self.table)
+    def manifest(self, block: Block, path: str, *, is_pending: bool) -> None:
+        """Read a manifest, and make our copy and receipt the same if nothing speaks against it."""
+        ours = find_manifest(self.folder, block, self.table)
         is_recorded = ours is not None and self._is_vouched_for(ours)
         if ours is not None and self.listing[path].is_content(ours.content):
-            self.manifests[chunk] = ours
+            self.manifests[block] = ours
             if not is_recorded and not is_pending:  # a push died that was to deliver it again
-                self.disputed[chunk] = _Disagreement(theirs=ours)
+                self.disputed[block] = _Disagreement(theirs=ours)
             return
         try:
             content = self.hub.read(self.repo_id, self.revision, path) or b""
-            theirs = parse_manifest(content, chunk, self.table, self.folder)
+            theirs = parse_manifest(content, block, self.table, self.folder)
         except ManifestError as error:
-            self.damaged[path] = f"is damaged ({error}): make push CHUNK={chunk} TABLE={self.table} rewrites it"
+            push = f"make push CHUNK={block.first} TABLE={self.table} rewrites it"
+            remedy = push if block.is_one else "restore it there from the commit before, or sync on the box that has it"
+            self.damaged[path] = f"is damaged ({error}): {remedy}"
             return
-        self.manifests[chunk] = theirs
+        self.manifests[block] = theirs
         if is_pending:
             return
         if ours is None:
             self._take(theirs)
         else:  # either may be the older one, or have been edited; or a push died that was to replace theirs
-            self.disputed[chunk] = _Disagreement(ours if is_recorded else None, theirs)
+            self.disputed[block] = _Disagreement(ours if is_recorded else None, theirs)
 
     def our_own(self, pending: int | None) -> None:
-        """Find the chunks that we have receipts for, and no readable manifest is in the repo."""
-        for chunk in recorded_chunks(self.folder, self.table, self.repo_id):
-            if chunk not in self.manifests and chunk != pending:
-                ours = find_manifest(self.folder, chunk, self.table)
-                self.disputed[chunk] = _Disagreement(ours if ours and self._is_vouched_for(ours) else None)
+        """Find what we have receipts for, and no readable manifest is in the repo; forget what was folded since."""
+        if self.keep:
+            for block in blocks_here(self.folder, self.table):
+                if self._is_folded(block):
+                    forget(self.folder, block, self.table)
+        for block in blocks_with_receipt(self.folder, self.table, self.repo_id):
+            if block not in self.manifests and not _has(block, pending) and not self._is_folded(block):
+                ours = find_manifest(self.folder, block, self.table)
+                self.disputed[block] = _Disagreement(ours if ours and self._is_vouched_for(ours) else None)
+
+    def _is_folded(self, block: Block) -> bool:
+        """Whether the repo records these chunks in a larger block, and no longer by themselves."""
+        is_there = remote_manifest(block) in self.listing
+        return not is_there and any(each.covers(block) for each in self.manifests)
 
     def settle(self) -> None:
         """Let the repo's files decide what is in disagreement."""
@@ -187,12 +163,12 @@ class _Fetch:
         if there is None:
             paths = sorted({path for manifest in manifests for path in manifest.files["path"]})
             there = self.hub.look_up(self.repo_id, self.revision, paths).files if paths else {}
-        for chunk, disagreement in self.disputed.items():
+        for block, disagreement in self.disputed.items():
             ours, theirs = disagreement.ours, disagreement.theirs
             is_ours, is_theirs = (each is not None and lacking(each, there).height == 0 for each in (ours, theirs))
             if ours and is_ours and not (theirs and is_theirs and _has_all(theirs, ours)):
-                self.manifests[chunk] = ours
-                path = remote_manifest(chunk)
+                self.manifests[block] = ours
+                path = remote_manifest(block)
                 if theirs or path in self.damaged:
                     what = "is edited" if theirs else "is damaged"
                     self.damaged[path] = (
@@ -201,9 +177,9 @@ class _Fetch:
             elif theirs and is_theirs:
                 self._take(theirs)
             elif ours or not theirs:
-                self.withdrawn.append(chunk)
+                self.withdrawn.append(block)
                 if self.keep:
-                    remove_receipt(self.folder, chunk, self.table)
+                    remove_receipt(self.folder, block, self.table)
 
     def columns(self) -> Columns | None:
         """Read the columns, and make our copy the same; ours count if the repo's are gone or damaged."""
@@ -229,17 +205,17 @@ class _Fetch:
         """Make our copy and receipt what the repo has."""
         if not self.keep:
             return
-        ours = find_manifest(self.folder, theirs.chunk, self.table)
+        ours = find_manifest(self.folder, theirs.block, self.table)
         if ours is None or ours.content != theirs.content:
-            self.fetched.append(theirs.chunk)
-            remove_receipt(self.folder, theirs.chunk, self.table)
+            self.fetched.append(theirs.block)
+            remove_receipt(self.folder, theirs.block, self.table)
             write_manifest(self.folder, theirs)
         if not self._is_vouched_for(theirs):
             receipt = receipt_of(theirs, self.repo_id, self.revision)
-            write_receipt(self.folder, theirs.chunk, self.table, receipt)
+            write_receipt(self.folder, theirs.block, self.table, receipt)
 
     def _is_vouched_for(self, manifest: Manifest) -> bool:
-        return is_vouched_for(self.folder, manifest.chunk, self.table, self.repo_id, manifest.digest)
+        return is_vouched_for(self.folder, manifest.block, self.table, self.repo_id, manifest.digest)
 
 
 def _has_all(manifest: Manifest, other: Manifest) -> bool:
@@ -259,3 +235,9 @@ def receipt_of(manifest: Manifest, repo_id: str, revision: str) -> Receipt:
         manifest_sha256=manifest.digest,
         confirmed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def forget(manifest_dir: Path, block: Block, table: Table) -> None:
+    """Remove what is recorded here of chunks that are recorded in a larger block now. Raises DiskError."""
+    remove_receipt(manifest_dir, block, table)
+    remove_manifest(manifest_dir, block, table)

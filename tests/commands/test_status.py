@@ -11,10 +11,12 @@ from tests.helpers.records import write_receipts, write_state
 from wikidata.commands import status
 from wikidata.config import Selection, Settings, Table
 from wikidata.errors import ManifestError, QuotaError
+from wikidata.names import one
 from wikidata.records.failures import forget_failures, last_failures, record_failure
 from wikidata.records.lock import hold
 from wikidata.records.not_before import record_refusal
 from wikidata.report.overview import State, look
+from wikidata.sync import forget
 
 
 def settings_of(root: Path, **given: str) -> Settings:
@@ -82,6 +84,8 @@ def test_what_waits_for_whom_is_told(root: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_block_that_was_folded_is_known_by_its_folder(root: Path) -> None:
     write_receipts(root, "chunk_0-3", datetime.now(UTC), {Table.LABELS: 40})
+    for chunk in range(4):
+        forget(root / "manifests", one(chunk), Table.LABELS)
     overview = look(settings_of(root))
     assert [chunk.tables[Table.LABELS] for chunk in overview.chunks[:5]] == [State.FOLDED] * 4 + [State.PUSHED]
     assert overview.chunks[0].tables[Table.LINKS] is State.PUSHED

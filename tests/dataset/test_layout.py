@@ -18,7 +18,7 @@ from wikidata.dataset.layout import (
 )
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import LayoutError
-from wikidata.names import packed_path, parse_data_file
+from wikidata.names import one, packed_path, parse_data_file
 
 WIKIDATA = Scale(dict.fromkeys(range(112), 85) | {112: 167})
 REPO = "permutans/wikidata-labels"
@@ -102,14 +102,19 @@ def test_what_is_sent_is_held_against_the_limits() -> None:
         ("site=zh_min_nanwiki/chunk_30-00001-of-00064.parquet", Layout.FILES, 30),
         ("language=en/chunk_3-00001-of-00064_12.parquet", Layout.FILES, 3),
         ("language=en/chunk_3-00001-of-00064.parquet.tmp", None, None),
+        ("language=en/chunk_3-15.parquet", Layout.PACKED, 3),
+        ("language=en/chunk_15-3.parquet", None, None),
+        ("language=en/chunk_3-3.parquet", None, None),
+        ("language=en/chunk_0-015.parquet", None, None),
+        ("folding/language=en/chunk_0-15.bin", None, None),
         ("chunk_3.parquet", None, None),
         ("README.md", None, None),
     ],
 )
 def test_a_path_tells_its_layout_and_chunk(path: str, layout: Layout | None, chunk: int | None) -> None:
     file = parse_data_file(path)
-    assert (file and file.layout, file and file.chunk) == (layout, chunk)
-    packed = parse_data_file(packed_path(Table.LABELS, "en", 3))
+    assert (file and file.layout, file and file.block.first) == (layout, chunk)
+    packed = parse_data_file(packed_path(Table.LABELS, "en", one(3)))
     assert packed and packed.layout is Layout.PACKED
 
 

@@ -10,6 +10,7 @@ import pytest
 from wikidata.config import Table
 from wikidata.dataset.survey import Partitions, changed_files, survey
 from wikidata.errors import ManifestError
+from wikidata.names import one
 from wikidata.records.manifest import SCHEMA, Manifest, file_digest, manifest_path, read_manifest, write_manifest
 
 LABELS = Table.LABELS
@@ -45,7 +46,7 @@ def survey_labels(results: Path, parts: int = 2) -> Partitions:
 
 def manifest_of(partitions: Partitions) -> Manifest:
     files = partitions.files.select(list(SCHEMA))
-    return Manifest(partitions.chunk, partitions.table, partitions.folder, files)
+    return Manifest(one(partitions.chunk), partitions.table, partitions.folder, files)
 
 
 def refusal(results: Path, parts: int = 2) -> str:
@@ -221,9 +222,9 @@ def test_changes_after_the_survey_are_noticed_by_name(results: Path) -> None:
 def test_a_manifest_is_read_back_as_it_was_written(results: Path, tmp_path: Path) -> None:
     manifest = manifest_of(survey_labels(results))
     write_manifest(tmp_path / "manifests", manifest)
-    path = manifest_path(tmp_path / "manifests", 3, LABELS)
+    path = manifest_path(tmp_path / "manifests", one(3), LABELS)
     assert path.read_text().splitlines()[0] == "path,size_bytes,sha256,rows"
-    again = read_manifest(tmp_path / "manifests", 3, LABELS, manifest.folder)
+    again = read_manifest(tmp_path / "manifests", one(3), LABELS, manifest.folder)
     assert again.files.equals(manifest.files)
     assert again.digest == manifest.digest == file_digest(path)
     assert pl.read_csv(path)["rows"].sum() == 10
@@ -232,13 +233,13 @@ def test_a_manifest_is_read_back_as_it_was_written(results: Path, tmp_path: Path
 
 @pytest.mark.parametrize("content", ["", "path,size_bytes\na,1\n", "path,size_bytes,sha256,rows\na,x,b,1\n", "\0"])
 def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str) -> None:
-    path = manifest_path(tmp_path, 3, LABELS)
+    path = manifest_path(tmp_path, one(3), LABELS)
     path.parent.mkdir()
     path.write_text(content)
     with pytest.raises(ManifestError, match=r"^labels: .*labels\.csv is damaged: run make push CHUNK=3"):
-        read_manifest(tmp_path, 3, LABELS, tmp_path)
+        read_manifest(tmp_path, one(3), LABELS, tmp_path)
 
 
 def test_a_missing_manifest_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="labels: chunk 3 has no manifest: run make push CHUNK=3"):
-        read_manifest(tmp_path, 3, LABELS, tmp_path)
+        read_manifest(tmp_path, one(3), LABELS, tmp_path)

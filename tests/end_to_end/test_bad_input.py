@@ -470,8 +470,9 @@ class FakeHub:
         """No dataset card yet."""
         assert (revision, path) == (self.head(repo_id), "README.md")
 
-    def commit(self, repo_id: str, parent: str, message: str, additions: dict[str, bytes]) -> None:
+    def commit(self, repo_id: str, parent: str, message: str, additions: dict[str, bytes], *changes: object) -> None:
         """The manifest and the dataset card, which have tests of their own."""
+        assert not any(changes)
         assert parent == self.head(repo_id)
         assert message.startswith("Record chunk 3 of ")
         assert set(additions) == {"README.md", "manifests/chunk_3.csv", "manifests/columns.json"}

@@ -12,6 +12,7 @@ from scripts.sample.build import write_sample
 from tests.helpers.box import REPOS, Box, on_the_hub, wrapped
 from tests.helpers.stock import NewBox
 from wikidata.config import Table
+from wikidata.names import one
 from wikidata.records.manifest import sources_path
 
 LABELS = Table.LABELS
@@ -60,7 +61,7 @@ def test_a_chunk_is_published_as_one_file_for_each_key(box: Box, hub: RunningHub
         assert receipt is not None
         assert receipt.files == 4
         assert receipt.rows == sum(rows.height for rows in rows_on_the_box(box, table, 3).values())
-        sources = pl.read_csv(sources_path(box.root / "manifests", 3, table))
+        sources = pl.read_csv(sources_path(box.root / "manifests", one(3), table))
         manifest = pl.read_csv(box.root / "manifests" / "chunk_3" / f"{table}.csv")
         assert sources.height == len(box.files(table, 3))
         totals = sources.group_by("path").agg(pl.col("rows").sum()).sort("path")

@@ -9,6 +9,7 @@ from localhub.testing import RunningHub
 from tests.helpers.box import REPOS, Box, assert_arrived, data_commits, fingerprint, on_the_hub
 from tests.helpers.stock import NewBox
 from wikidata.config import Table
+from wikidata.names import one
 from wikidata.records.manifest import file_digest, manifest_path
 
 
@@ -28,7 +29,7 @@ def test_a_complete_chunk_is_published_and_raised_to_push(box: Box, hub: Running
         assert receipt.repo == REPOS[table]
         assert receipt.commit == data_commits(hub, REPOS[table])[0].oid
         assert receipt.files == len(box.files(table, 3))
-        assert receipt.manifest_sha256 == file_digest(manifest_path(box.root / "manifests", 3, table))
+        assert receipt.manifest_sha256 == file_digest(manifest_path(box.root / "manifests", one(3), table))
     assert list((box.root / "staging").iterdir()) == []
     assert len(box.logs()) == len(Table)
 

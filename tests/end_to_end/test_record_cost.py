@@ -6,6 +6,7 @@ from collections import Counter
 from huggingface_hub import CommitOperationAdd
 
 from tests.helpers.instant import LABELS, Account, InstantBox
+from wikidata.names import one
 from wikidata.records.manifest import manifest_path
 from wikidata.records.receipt import is_recorded
 
@@ -73,4 +74,4 @@ def test_a_new_box_fetches_each_manifest_once(account: Account) -> None:
     assert first["resolve"] == CHUNKS - 1 + 1  # and the card
     assert second["resolve"] == 1
     assert second["tree"] == 3
-    assert manifest_path(box.root / "manifests", 0, LABELS).read_bytes() == account.read("manifests/chunk_0.csv")
+    assert manifest_path(box.root / "manifests", one(0), LABELS).read_bytes() == account.read("manifests/chunk_0.csv")

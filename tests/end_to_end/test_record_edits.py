@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.helpers.instant import LABELS, Account, InstantBox, push
+from wikidata.names import one
 from wikidata.records.manifest import manifest_path
 from wikidata.records.receipt import is_recorded, receipt_path
 
@@ -49,7 +50,7 @@ def test_a_manifest_that_was_edited_or_damaged_is_named_and_rewritten_if_the_fil
     assert f"labels: warning: {account.repo()}: {MANIFEST} is " in done.stderr
     assert what in done.stderr
     assert account.read(MANIFEST) == content
-    assert manifest_path(box.root / "manifests", 3, LABELS).read_bytes() == content
+    assert manifest_path(box.root / "manifests", one(3), LABELS).read_bytes() == content
     assert "2 of 2 chunks are published so far, 2 of 2 parts: 8 rows" in account.read(CARD).decode()
     assert box.wikidata("verify", "--table", "labels").returncode == 0
 
@@ -90,8 +91,8 @@ def test_a_push_of_its_chunk_rewrites_it_in_any_case(account: Account, box: Inst
     push(box, 3)
     content = account.read(MANIFEST)
     account.hub.replace_file(account.repo(), MANIFEST, EDITS[name](content))
-    (manifest_path(box.root / "manifests", 3, LABELS)).unlink()
-    receipt_path(box.root / "manifests", 3, LABELS).unlink()
+    (manifest_path(box.root / "manifests", one(3), LABELS)).unlink()
+    receipt_path(box.root / "manifests", one(3), LABELS).unlink()
     push(box, 3)
     assert account.read(MANIFEST) == content
     assert "1 of 2 chunks are published so far, 1 of 2 parts: 4 rows" in account.read(CARD).decode()

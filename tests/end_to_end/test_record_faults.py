@@ -13,6 +13,7 @@ from tests.helpers.forking import Done, Forks
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from wikidata.config import Table
 from wikidata.hub.client import Hub
+from wikidata.names import one
 from wikidata.records.manifest import manifest_path
 from wikidata.records.receipt import is_recorded
 
@@ -217,7 +218,7 @@ def test_a_push_whose_record_was_refused_is_left_to_the_next_push_of_its_chunk(
     assert not is_believed(account, box)
     assert account.read(MANIFEST) == before
     push(box, 3)
-    assert account.read(MANIFEST) == manifest_path(box.root / "manifests", 3, LABELS).read_bytes() != before
+    assert account.read(MANIFEST) == manifest_path(box.root / "manifests", one(3), LABELS).read_bytes() != before
 
 
 def test_a_chunk_with_one_more_key_is_recorded_although_somebody_commits_in_between(
@@ -237,7 +238,7 @@ def test_a_chunk_with_one_more_key_is_recorded_although_somebody_commits_in_betw
     push(box, 3)
     assert account.hub.struck() == [1, 1]
     assert is_believed(account, box)
-    assert account.read(MANIFEST) == manifest_path(box.root / "manifests", 3, LABELS).read_bytes()
+    assert account.read(MANIFEST) == manifest_path(box.root / "manifests", one(3), LABELS).read_bytes()
 
 
 def test_a_receipt_is_withdrawn_before_its_files_are_delivered_again(account: Account, forks: Forks) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from wikidata.config import Table
-from wikidata.names import packed_path
+from wikidata.names import one, packed_path
 from wikidata.records.manifest import PACKED_SCHEMA, Manifest, manifest_path
 from wikidata.records.receipt import is_recorded, receipt_path
 
@@ -30,7 +30,7 @@ def box(account: Account) -> InstantBox:
 
 
 def copy_of(box: InstantBox, chunk: int) -> Path:
-    return manifest_path(box.root / "manifests", chunk, LABELS)
+    return manifest_path(box.root / "manifests", one(chunk), LABELS)
 
 
 def is_believed(account: Account, box: InstantBox, chunk: int) -> bool:
@@ -52,7 +52,7 @@ def test_each_repo_has_the_manifest_as_plain_sorted_lines_and_no_more_commits_th
     assert box.wikidata("push", "--chunk", "3").returncode == 0
     for table in Table:
         content = account.read("manifests/chunk_3.csv", table)
-        assert content == manifest_path(box.root / "manifests", 3, table).read_bytes()
+        assert content == manifest_path(box.root / "manifests", one(3), table).read_bytes()
         head, *lines = content.decode().split("\n")[:-1]
         assert head == "path,size_bytes,sha256,rows,sources_sha256"
         assert lines == sorted(lines)
@@ -66,9 +66,10 @@ def test_each_repo_has_the_manifest_as_plain_sorted_lines_and_no_more_commits_th
 
 def test_the_manifest_of_a_median_table_of_500_keys_is_small() -> None:
     rows = [
-        (packed_path(LABELS, f"be-x-old{number}", 112), 350_000, "0" * 64, 50_000, "0" * 64) for number in range(500)
+        (packed_path(LABELS, f"be-x-old{number}", one(112)), 350_000, "0" * 64, 50_000, "0" * 64)
+        for number in range(500)
     ]
-    manifest = Manifest(112, LABELS, Path(), pl.DataFrame(rows, schema=PACKED_SCHEMA, orient="row"))
+    manifest = Manifest(one(112), LABELS, Path(), pl.DataFrame(rows, schema=PACKED_SCHEMA, orient="row"))
     assert len(manifest.content) < 150_000
 
 
@@ -89,11 +90,11 @@ def blank(box: InstantBox) -> None:
 
 
 def garble_receipt(box: InstantBox) -> None:
-    receipt_path(box.root / "manifests", 3, LABELS).write_text('{"repo": ')
+    receipt_path(box.root / "manifests", one(3), LABELS).write_text('{"repo": ')
 
 
 def rename_receipt(box: InstantBox) -> None:
-    path = receipt_path(box.root / "manifests", 3, LABELS)
+    path = receipt_path(box.root / "manifests", one(3), LABELS)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"repo": "somebody/wikidata-labels"}))
 
 
@@ -105,7 +106,7 @@ def age(box: InstantBox, *, with_receipt: bool = True) -> None:
     for path, content in before.items():
         path.write_bytes(content)
     if not with_receipt:
-        receipt_path(box.root / "manifests", 3, LABELS).unlink()
+        receipt_path(box.root / "manifests", one(3), LABELS).unlink()
 
 
 def age_without_receipt(box: InstantBox) -> None:
@@ -221,9 +222,9 @@ def test_a_manifest_that_is_gone_from_the_hub_is_published_again_with_anything(
 
 
 def test_receipts_of_another_users_repos_are_left_alone(box: InstantBox) -> None:
-    before = receipt_path(box.root / "manifests", 3, LABELS).read_bytes()
+    before = receipt_path(box.root / "manifests", one(3), LABELS).read_bytes()
     assert "0 chunks are recorded" in box.wikidata(*SYNC, HF_USER="somebody").stdout
-    assert receipt_path(box.root / "manifests", 3, LABELS).read_bytes() == before
+    assert receipt_path(box.root / "manifests", one(3), LABELS).read_bytes() == before
 
 
 @pytest.fixture

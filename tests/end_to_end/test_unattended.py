@@ -108,7 +108,11 @@ def test_the_systemd_service_runs_the_same_command_with_its_credential(
     (box.root / credential).write_text(f"{box.token}\n")
     expanded = {name: value.replace(unit["WorkingDirectory"], str(installed)) for name, value in unit.items()}
     environment = dict(item.split("=", 1) for item in expanded["Environment"].replace("%d", str(box.root)).split())
-    command = expanded["ExecStart"]
+    command = expanded["ExecStart"].replace(" fold", " push")  # the second of two
+    assert (
+        f"ExecStart={unit['WorkingDirectory']}/.venv/bin/wikidata push\n"
+        in (SCRIPTS / "wikidata-push.service").read_text()
+    )
     done = run_bare(box, f"cd {shlex.quote(str(installed))} && exec {command}", **environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert_arrived(box, hub, 3)

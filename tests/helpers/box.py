@@ -14,6 +14,7 @@ import polars as pl
 from localhub.testing import HubCommit, RunningHub
 from tests.helpers.forking import Done, Forks
 from wikidata.config import FOLDERS, Table, target_repos
+from wikidata.names import one
 from wikidata.records.receipt import Receipt, read_receipt
 from wikidata.state import get_all_state
 
@@ -83,7 +84,7 @@ class Box:
 
     def receipt(self, table: Table, chunk: int) -> Receipt | None:
         """The receipt of a table of a chunk."""
-        return read_receipt(self.root / "manifests", chunk, table)
+        return read_receipt(self.root / "manifests", one(chunk), table)
 
     def logs(self) -> list[Path]:
         """One log for each run of the upload CLI."""

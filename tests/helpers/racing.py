@@ -42,8 +42,8 @@ ROLES = {
     "shells": r"/bin/sh -c",
     "push": r"\S+ -m wikidata push",
     "inner make": r"make .* upload-\S+$",
-    "watcher": r"\S+ -m wikidata watch",
-    "cli": r"\S+ \S*/(huggingface-cli|hf) upload|\S+ -m wikidata\.library",
+    "watcher": r"\S+ -P -m wikidata watch",
+    "cli": r"\S+ \S*/(huggingface-cli|hf) upload|\S+ -P -m wikidata\.upload\.library",
 }
 
 

@@ -12,6 +12,7 @@ from wikidata.config import Layout, Settings, Table
 from wikidata.errors import HubRefusedError, HubUnavailableError
 from wikidata.hub.client import Hub
 from wikidata.hub.files import Overview, RemoteFile, lacking
+from wikidata.names import one
 from wikidata.records.manifest import SCHEMA, Manifest
 from wikidata.report.listener import Listener
 from wikidata.retry import RetryPolicy
@@ -27,7 +28,7 @@ def manifest(tmp_path: Path) -> Manifest:
     (tmp_path / PATH).parent.mkdir()
     (tmp_path / PATH).write_bytes(CONTENT)
     files = pl.DataFrame([(PATH, len(CONTENT), SHA256, 1)], schema=SCHEMA, orient="row")
-    return Manifest(3, Table.LABELS, tmp_path, files)
+    return Manifest(one(3), Table.LABELS, tmp_path, files)
 
 
 def hub_client(attempts: int = 1) -> Hub:

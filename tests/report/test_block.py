@@ -8,7 +8,7 @@ from rich.console import Console
 
 from wikidata.config import Table
 from wikidata.report import block as blocks
-from wikidata.report.block import Block
+from wikidata.report.block import ProgressBlock
 from wikidata.upload.progress import Progress
 
 NOW = 1000.0
@@ -29,16 +29,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return ours
 
 
-def drawn(block: Block) -> list[str]:
+def drawn(block: ProgressBlock) -> list[str]:
     with block.console.capture() as capture:
         for line in block._lines():  # noqa: SLF001 - what rich draws
             block.console.print(line)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def block_of(width: int, clock: Clock) -> Block:
+def block_of(width: int, clock: Clock) -> ProgressBlock:
     """Chunk 7, the second of three, of which labels are half uploaded, and links wait."""
-    block = Block(Console(file=io.StringIO(), width=width, color_system=None))
+    block = ProgressBlock(Console(file=io.StringIO(), width=width, color_system=None))
     block.set_agenda({"chunk 3": 10, "chunk 7": 20, "chunk 9": 30}, list(Table))
     clock.now += 100
     block.take_up("chunk 7")
@@ -83,7 +83,7 @@ def test_what_waited_goes_on_with_what_it_did(clock: Clock) -> None:
 
 def test_it_is_on_the_screen_while_a_table_is_at_work_and_then_taken_away() -> None:
     screen = io.StringIO()
-    block = Block(Console(file=screen, width=80, force_terminal=True, color_system=None))
+    block = ProgressBlock(Console(file=screen, width=80, force_terminal=True, color_system=None))
     for table in (Table.LABELS, Table.LINKS):
         block.begin(table)
     block.end(Table.LABELS, "done")

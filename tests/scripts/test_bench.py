@@ -175,7 +175,7 @@ def test_a_full_repo_has_as_many_files_of_other_chunks_as_was_asked_for(layout: 
     assert len(set(paths)) == len(paths) == 56_000
     files = [parse_data_file(path) for path in paths]
     assert {file and file.layout for file in files} == {layout}
-    assert 3 not in {file and file.chunk for file in files}
+    assert 3 not in {file and file.block.first for file in files}
     assert FULL.others.parts <= ENTRIES_A_FOLDER
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from wikidata.config import Table
 from wikidata.errors import StagingError
+from wikidata.names import one
 from wikidata.upload.staging import clear, clear_all, lay_out, staging_folder
 
 PATHS = ["language=en/chunk_3-00000-of-00001.parquet", "language=no/chunk_3-00000-of-00001.parquet"]
@@ -72,7 +73,7 @@ def test_no_path_leads_out_of_the_folder(source: Path, tmp_path: Path, path: str
 
 
 def test_clearing_leaves_the_results_and_other_tables_alone(source: Path, tmp_path: Path) -> None:
-    labels, links = (staging_folder(tmp_path / "staging", 3, table) for table in (Table.LABELS, Table.LINKS))
+    labels, links = (staging_folder(tmp_path / "staging", one(3), table) for table in (Table.LABELS, Table.LINKS))
     lay_out(labels, source, PATHS)
     lay_out(links, source, PATHS)
     clear(labels)

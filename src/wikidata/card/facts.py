@@ -29,7 +29,7 @@ def card_facts(
     The `scale` may lack chunks that another box has pushed; nobody knows of how many parts those are.
     """
     known = _facts_of_keys(manifests)
-    chunks = {manifest.chunk for manifest in manifests}
+    chunks = {chunk for manifest in manifests for chunk in manifest.block.chunks}
     are_ours = chunks <= scale.parts_of_chunk.keys()
     keys = {key for folder in folders if (key := key_of(table, folder)) is not None}
     return CardFacts(

@@ -126,7 +126,7 @@ def _quoted(text: str) -> str:
 
 def _body(facts: CardFacts) -> str:
     meaning = facts.table.columns
-    return Template(_TEMPLATE.read_text()).substitute(
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         table=facts.table,
         content=facts.table.content,
         column=facts.table.partition_column,

@@ -4,7 +4,7 @@ from wikidata.config import Layout, Selection, Settings, Table
 from wikidata.dataset.layout import paths_of
 from wikidata.dataset.survey import Partitions, survey
 from wikidata.errors import Exit, LayoutError, UsageError
-from wikidata.names import parse_data_file, remote_manifest
+from wikidata.names import one, parse_data_file, remote_manifest
 from wikidata.plan import pushable_chunk
 from wikidata.records.lock import hold
 from wikidata.records.manifest import find_manifest
@@ -68,15 +68,21 @@ def _sweep(session: Session, partitions: Partitions, found: list[str]) -> None:
         raise LayoutError(f"{repo_id} has both layouts: say which one stays, LAYOUT=packed or LAYOUT=files")
     layout = settings.layout if settings.layout is not Layout.AUTO else next(iter(layouts), Layout.FILES)
     produced = set(paths_of(layout, partitions))
-    orphans = sorted(path for path, file in files.items() if file.chunk == chunk and path not in produced)
+    records = sync(session, table, repo_id, revision, there=there, pending=chunk, keep=_deletes(settings))
+    folded = [manifest for block, manifest in records.manifests.items() if chunk in block.chunks and not block.is_one]
+    if folded and layout is Layout.FILES:
+        raise LayoutError(f"{repo_id}: {folded[0].block} are folded, and cannot be pruned for LAYOUT=files")
+    if folded:
+        produced = {path for manifest in records.of(one(chunk)) for path in manifest.files["path"]}
+    orphans = sorted(path for path, file in files.items() if file.block == one(chunk) and path not in produced)
     found += [path for path in orphans if path not in found]
     if not orphans or not _deletes(settings):
         return
-    records = sync(session, table, repo_id, revision, there=there, pending=chunk)
-    manifest = records.manifests.get(chunk) or find_manifest(settings.manifest_dir, chunk, table)
+    block = one(chunk)
+    manifest = records.manifests.get(block) or find_manifest(settings.manifest_dir, block, table)
     if manifest and set(orphans) & set(manifest.files["path"]):
-        remove_receipt(settings.manifest_dir, chunk, table)
-        if remote_manifest(chunk) in there:
-            orphans.append(remote_manifest(chunk))
+        remove_receipt(settings.manifest_dir, block, table)
+        if remote_manifest(block) in there:
+            orphans.append(remote_manifest(block))
     message = f"Remove {len(found)} orphaned files of chunk {chunk} of {table}"
     session.hub.commit(repo_id, revision, message, deletions=orphans)

@@ -4,18 +4,17 @@
 nothing to do costs little more than polars.
 """
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from wikidata.commands.attended import attend, refresh_page
 from wikidata.config import Selection, Settings, Table
-from wikidata.errors import ChunkIncompleteError, Exit, LockedError, PushError, StateError, TryLaterError, worst
+from wikidata.errors import ChunkIncompleteError, Exit, PushError, StateError, TryLaterError, worst
 from wikidata.records.failures import forget_failures, record_failure
 from wikidata.records.notices import card_subject, due
-from wikidata.report.failures import describe, report
-from wikidata.report.ping import Ping
+from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
 from wikidata.report.words import readable_bytes, table_of
 from wikidata.state import due_chunks, get_all_state, stuck_chunks, summarize
@@ -26,42 +25,10 @@ if TYPE_CHECKING:
 
 def run(settings: Settings, chosen: Selection) -> Exit:
     """Push, or with DRY_RUN=1 only tell what would be uploaded."""
-    return _dry_run(settings, chosen) if settings.dry_run else _push(settings, chosen)
-
-
-def _push(settings: Settings, chosen: Selection) -> Exit:
-    """A tick (no chunk named, no terminal) that finds another push at work, or a quota used up, says nothing."""
-    ping = Ping(settings.ping_url, warn=lambda line: print(line, file=sys.stderr))
-    ping.start()
-    is_tick = chosen.chunk is None and not sys.stderr.isatty()
-    codes: list[Exit] = []
-    told: list[str] = []
-    terminal = Terminal(quiet=settings.quiet)
-    for error in _failures(settings, chosen, terminal):
-        codes.append(error.exit_code)
-        if told and isinstance(error, TryLaterError):
-            error.details = ()  # just said
-        if not (is_tick and _is_quiet(error, settings)) and not set(describe(error)) <= set(told):
-            report(error)
-            told += describe(error)
-    _refresh_page(settings)
-    if told:
-        ping.fail(told)
-    elif not codes:
-        ping.success(terminal.news)
-    return worst(codes)
-
-
-def _refresh_page(settings: Settings) -> None:
-    """Write the page, if PAGE says where; a push does not fail for it."""
-    if settings.page is None:
-        return
-    from wikidata.report.page import write_page
-
-    try:
-        write_page(settings)
-    except PushError as error:
-        print(f"wikidata: warning: PAGE: {error}", file=sys.stderr)
+    if settings.dry_run:
+        return _dry_run(settings, chosen)
+    is_by_hand = chosen.chunk is not None
+    return attend(settings, lambda terminal: _failures(settings, chosen, terminal), is_by_hand=is_by_hand)
 
 
 def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iterator[PushError]:
@@ -85,7 +52,7 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
         terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)
         for chunk in chunks:
             terminal.takes_up(f"chunk {chunk}")
-            _refresh_page(settings)
+            refresh_page(settings)
             try:
                 push(session, state, chunk, if_due=chosen.chunk is None)
                 forget_failures(settings.manifest_dir, chunk)
@@ -100,13 +67,6 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
                 push_waiting_cards(session, state)
             except PushError as error:
                 yield error
-
-
-def _is_quiet(error: PushError, settings: Settings) -> bool:
-    """Whether a tick need not tell: somebody else is at work, though not for too long, or it is not yet time."""
-    if isinstance(error, LockedError):
-        return error.held_seconds <= settings.lock_stale_hours * 3600
-    return isinstance(error, TryLaterError)
 
 
 def _dry_run(settings: Settings, chosen: Selection) -> Exit:

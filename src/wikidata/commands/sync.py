@@ -3,10 +3,11 @@
 from wikidata.config import Selection, Settings, Table
 from wikidata.errors import Exit, HubRefusedError, worst
 from wikidata.records.lock import hold
-from wikidata.records.receipt import recorded_chunks
+from wikidata.records.receipt import blocks_with_receipt
+from wikidata.repo_records import Records
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
-from wikidata.sync import Records, sync
+from wikidata.sync import sync
 
 
 def run(settings: Settings, chosen: Selection) -> Exit:
@@ -16,7 +17,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
         def sync_table(table: Table) -> Records:
             repo_id = session.repos[table]
             revision = session.hub.head(repo_id)
-            is_recorded = bool(recorded_chunks(settings.manifest_dir, table, repo_id))
+            is_recorded = bool(blocks_with_receipt(settings.manifest_dir, table, repo_id))
             if is_recorded and revision is None and session.hub.token is None:
                 raise HubRefusedError(f"{table}: {repo_id} is not there, or private: set HF_TOKEN, or log in")
             return sync(session, table, repo_id, revision)
@@ -27,7 +28,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
 
 
 def _print(table: Table, repo_id: str, records: Records) -> Exit:
-    facts = [f"{len(records.manifests)} chunks are recorded in {repo_id}"]
+    facts = [f"{len(records.chunks)} chunks are recorded in {repo_id}"]
     if records.fetched:
         facts.append(f"{len(records.fetched)} manifests fetched")
     if records.withdrawn:

@@ -1,7 +1,7 @@
 """`wikidata verify`: compare the repos with their manifests, from any machine; or a downloaded copy with its own."""
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,27 +10,38 @@ from wikidata.config import Deep, Selection, Settings, Table
 from wikidata.dataset.survey import content_of
 from wikidata.errors import Exit, ManifestError, PushError, UsageError, worst
 from wikidata.hub.files import RemoteFile, lacking
-from wikidata.names import RECORDS_FOLDER, chunk_of_remote_manifest, is_key_folder, parse_data_file, remote_manifest
+from wikidata.names import (
+    INCOMING_FOLDER,
+    RECORDS_FOLDER,
+    Block,
+    block_of_remote_manifest,
+    is_key_folder,
+    one,
+    parse_data_file,
+    remote_manifest,
+)
 from wikidata.records.manifest import Manifest, parse_manifest
+from wikidata.repo_records import Records
 from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
-from wikidata.sync import Records, sync
+from wikidata.sync import sync
 
 SAMPLE_FILES = 20
 """How many files of a table DEEP=1 downloads."""
 
-Problems = dict[int, list[str]]
-"""What is wrong with each chunk; an empty list if it is all there."""
+Problems = dict[Block, list[str]]
+"""What is wrong with each chunk, or block of folded chunks; an empty list if it is all there."""
 
 
 @dataclass(frozen=True)
 class _Found:
     """What a repo records, and what is wrong with each chunk and with what is of no chunk."""
 
-    manifests: Mapping[int, Manifest]
+    manifests: Mapping[Block, Manifest]
     problems: Problems
     others: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 def run(settings: Settings, chosen: Selection) -> Exit:
@@ -42,15 +53,17 @@ def run(settings: Settings, chosen: Selection) -> Exit:
         found = {table: each for table, each in tried.items() if isinstance(each, _Found)}
         session.listener.finish()
         codes = [
-            _print(f"chunk {chunk} {table}", session.repos[table], each.manifests.get(chunk), each.problems[chunk])
-            for chunk in sorted({chunk for each in found.values() for chunk in each.problems})
+            _print(f"{block} {table}", session.repos[table], each.manifests.get(block), each.problems[block])
+            for block in sorted({block for each in found.values() for block in each.problems})
             for table, each in found.items()
-            if chunk in each.problems
+            if block in each.problems
         ]
         for table, each in found.items():
             if each.others:
                 print(f"{table}: {session.repos[table]}: {'; '.join(each.others)}")
                 codes.append(Exit.FAILED)
+            for note in each.notes:
+                print(f"{table}: {session.repos[table]}: {note}")
     codes += [report(each) for each in tried.values() if isinstance(each, PushError)]
     if not codes:
         print(f"nothing is published by {settings.hf_user}, or may be read with this token")
@@ -81,60 +94,91 @@ def _verify_table(session: Session, table: Table, only: int | None) -> _Found:
     problems = compare(table, records, there, only)
     deep = session.settings.deep
     if deep is not Deep.NONE and revision is not None:
-        chosen = [(chunk, row) for chunk in problems for row in _arrived(records.manifests.get(chunk), there)]
+        chosen = [(block, row) for block in problems for row in _arrived(records.manifests.get(block), there)]
         if deep is Deep.SAMPLE and len(chosen) > SAMPLE_FILES:
             chosen = random.sample(chosen, SAMPLE_FILES)
-        for chunk, (path, sha256, rows) in chosen:
+        for block, (path, sha256, rows) in chosen:
             if damage := _download(session, repo_id, revision, path, sha256, rows):
-                problems[chunk].append(damage)
-    others = [f"{path} {damage}" for path, damage in records.damaged.items() if chunk_of_remote_manifest(path) is None]
-    return _Found(records.manifests, problems, [*others, *_of_no_chunk(there)] if only is None else [])
+                problems[block].append(damage)
+    others = [f"{path} {damage}" for path, damage in records.damaged.items() if block_of_remote_manifest(path) is None]
+    if only is not None:
+        return _Found(records.manifests, problems, [])
+    return _Found(records.manifests, problems, [*others, *_of_no_chunk(there)], _incoming(there, table))
+
+
+def _incoming(there: Iterable[str], table: Table) -> list[str]:
+    files = sum(path.startswith(f"{INCOMING_FOLDER}/") for path in there)
+    return [f"{files} files of a fold under way, or interrupted: make fold TABLE={table}"] if files else []
 
 
 def compare(table: Table, records: Records, there: Mapping[str, RemoteFile], only: int | None) -> Problems:
     """What is wrong with every chunk of a repo that has the files `there`, or with one of them."""
-    files = _by_chunk(there)
-    damaged = {chunk for path in records.damaged if (chunk := chunk_of_remote_manifest(path)) is not None}
-    chunks = {*records.manifests, *records.withdrawn, *damaged, *files} if only is None else {only}
-    return {chunk: _problems(table, chunk, records, there, files.get(chunk, [])) for chunk in sorted(chunks)}
+    files, named = _by_block(there, records.manifests), _named(records.manifests.values())
+    damaged = {block for path in records.damaged if (block := block_of_remote_manifest(path)) is not None}
+    blocks = {*records.manifests, *records.withdrawn, *damaged, *files}
+    if only is not None:
+        blocks = {block for block in blocks if only in block.chunks} or {one(only)}
+    return {
+        block: _problems(table, block, records, there, [path for path in files.get(block, []) if path not in named])
+        for block in sorted(blocks)
+    }
 
 
 def _problems(
-    table: Table, chunk: int, records: Records, there: Mapping[str, RemoteFile], files: Sequence[str]
+    table: Table, block: Block, records: Records, there: Mapping[str, RemoteFile], orphans: Sequence[str]
 ) -> list[str]:
-    push, prune = (f"make {word} CHUNK={chunk} TABLE={table}" for word in ("push", "prune"))
-    manifest, path = records.manifests.get(chunk), remote_manifest(chunk)
+    manifest, path = records.manifests.get(block), remote_manifest(block)
     problems = [f"{path} {records.damaged[path]}"] if path in records.damaged else []
     if manifest is not None and path not in records.listing:
         problems = ["no manifest but the one here: any push from here publishes it"]
     if manifest is None:
-        unrecorded = f"{len(files)} files, such as {files[0]}, and no manifest" if files else "no manifest"
-        return problems or [f"{unrecorded}: {push}"]
+        unrecorded = f"{len(orphans)} files, such as {orphans[0]}, and no manifest" if orphans else "no manifest"
+        return problems or [f"{unrecorded}: {_remedy('push', table, block)}"]
     lacked = lacking(manifest, there)
     missing = [path for path in lacked["path"] if path not in there]
     different = [path for path in lacked["path"] if path in there]
-    produced = set(manifest.files["path"])
-    keys = {path.partition("/")[0] for path in produced}
-    orphans = [path for path in files if path not in produced]
+    keys = {path.partition("/")[0] for path in manifest.files["path"]}
     twice = [path for path in orphans if path.partition("/")[0] in keys]
     others = [path for path in orphans if path not in twice]
     found = (
-        (missing, "missing", push),
-        (different, "different", push),
-        (twice, "orphaned, so that rows count twice", prune),
-        (others, "orphaned", prune),
+        (missing, "missing", "push"),
+        (different, "different", "push"),
+        (twice, "orphaned, so that rows count twice", "prune"),
+        (others, "orphaned", "prune"),
     )
     return problems + [
-        f"{len(paths)} are {what}, such as {paths[0]}: {remedy}" for paths, what, remedy in found if paths
+        f"{len(paths)} are {what}, such as {paths[0]}: {_remedy(word, table, _block_of(paths[0]))}"
+        for paths, what, word in found
+        if paths
     ]
 
 
-def _by_chunk(paths: Iterable[str]) -> dict[int, list[str]]:
-    files: dict[int, list[str]] = {}
+def _remedy(word: str, table: Table, block: Block) -> str:
+    if word == "prune" and not block.is_one:
+        return "delete them there"
+    return f"make {word} CHUNK={block.first} TABLE={table}"
+
+
+def _block_of(path: str) -> Block:
+    file = parse_data_file(path)
+    assert file is not None  # noqa: S101 - a data file, as a manifest or _by_block has them
+    return file.block
+
+
+def _by_block(paths: Iterable[str], manifests: Iterable[Block]) -> dict[Block, list[str]]:
+    """The data files, by the block of the manifest that they are of: the largest with any of their chunks."""
+    blocks = sorted(manifests, key=lambda block: -len(block.chunks))
+    files: dict[Block, list[str]] = {}
     for path in sorted(paths):
         if file := parse_data_file(path):
-            files.setdefault(file.chunk, []).append(path)
+            owner = next((block for block in blocks if block.meets(file.block)), file.block)
+            files.setdefault(owner, []).append(path)
     return files
+
+
+def _named(manifests: Iterable[Manifest]) -> set[str]:
+    """Every data file that some manifest names: while keys are folded, a chunk has files in two."""
+    return {path for manifest in manifests for path in manifest.files["path"]}
 
 
 def _of_no_chunk(paths: Iterable[str]) -> list[str]:
@@ -175,47 +219,50 @@ def _verify_folder(folder: Path, chosen: Selection) -> Exit:
     if not manifests and not damaged:
         raise UsageError(f"FOLDER={folder}: there is no {RECORDS_FOLDER}/chunk_….csv in it: is it a copy of a repo?")
     paths = [each.relative_to(folder).as_posix() for each in folder.glob("*=*/*.parquet")]
-    files = _by_chunk(paths)
+    files, named = _by_block(paths, {*manifests, *damaged}), _named(manifests.values())
+    blocks = {*manifests, *damaged, *files}
+    if chosen.chunk is not None:
+        blocks = {block for block in blocks if chosen.chunk in block.chunks} or {one(chosen.chunk)}
     codes = []
-    for chunk in sorted({*manifests, *damaged, *files}) if chosen.chunk is None else [chosen.chunk]:
-        if chunk in manifests:
-            problems = _problems_in(folder, manifests[chunk], files.get(chunk, []))
+    for block in sorted(blocks):
+        orphans = [path for path in files.get(block, []) if path not in named]
+        if block in manifests:
+            problems = _problems_in(folder, manifests[block], orphans)
         else:
-            problems = [damaged.get(chunk, f"{len(files.get(chunk, []))} files, and no manifest")]
-        codes.append(_print(f"chunk {chunk}", folder, manifests.get(chunk), problems))
+            problems = [damaged.get(block, f"{len(orphans)} files, and no manifest")]
+        codes.append(_print(str(block), folder, manifests.get(block), problems))
     if chosen.chunk is None and (others := _of_no_chunk(paths)):
         print(f"{folder}: {'; '.join(others)}")
         codes.append(Exit.FAILED)
     return worst(codes)
 
 
-def _problems_in(folder: Path, manifest: Manifest, files: Collection[str]) -> list[str]:
-    """What is wrong with the files of a chunk in a copy; three are named if there are many."""
+def _problems_in(folder: Path, manifest: Manifest, unrecorded: Iterable[str]) -> list[str]:
+    """What is wrong with the files of a manifest in a copy; three are named if there are many."""
     problems = []
     for path, sha256, rows in manifest.files.select("path", "sha256", "rows").rows():
         is_there = (folder / path).is_file()
         problems.append(_difference(folder / path, path, sha256, rows) if is_there else f"{path} is missing")
-    produced = set(manifest.files["path"])
-    problems += [f"{path} is in no manifest" for path in files if path not in produced]
+    problems += [f"{path} is in no manifest" for path in unrecorded]
     said = [problem for problem in problems if problem]
     return said if len(said) <= 4 else [*said[:3], f"and {len(said) - 3} more"]
 
 
-def _manifests_in(folder: Path) -> tuple[dict[int, Manifest], dict[int, str]]:
+def _manifests_in(folder: Path) -> tuple[dict[Block, Manifest], dict[Block, str]]:
     """The manifests of a copy, and what is wrong with those that are damaged."""
     manifests, damaged = {}, {}
     for file in sorted((folder / RECORDS_FOLDER).glob("chunk_*.csv")):
         path = f"{RECORDS_FOLDER}/{file.name}"
-        chunk = chunk_of_remote_manifest(path)
-        if chunk is not None:
+        block = block_of_remote_manifest(path)
+        if block is not None:
             try:
-                manifests[chunk] = _parse(file.read_bytes(), chunk, folder)
+                manifests[block] = _parse(file.read_bytes(), block, folder)
             except (ManifestError, OSError) as error:
-                damaged[chunk] = f"{path} is damaged ({error}): download it again"
+                damaged[block] = f"{path} is damaged ({error}): download it again"
     return manifests, damaged
 
 
-def _parse(content: bytes, chunk: int, folder: Path) -> Manifest:
+def _parse(content: bytes, block: Block, folder: Path) -> Manifest:
     """A manifest of whichever table it is of: its paths tell the partition column. Raises ManifestError."""
     named = (table for table in Table if f"\n{table.partition_column}=".encode() in content)
-    return parse_manifest(content, chunk, next(named, Table.LABELS), folder)
+    return parse_manifest(content, block, next(named, Table.LABELS), folder)

@@ -24,7 +24,7 @@ from wikidata.limits import (
     LARGEST_FILE_BYTES,
     VIEWER_ROW_GROUP_BYTES,
 )
-from wikidata.names import Source, packed_file, packed_path, parse_data_file, partition_file
+from wikidata.names import Source, one, packed_file, packed_path, parse_data_file, partition_file
 from wikidata.state import summarize
 
 
@@ -151,7 +151,7 @@ def paths_of(layout: Layout, partitions: Partitions) -> list[str]:
     if layout is Layout.FILES:
         return partitions.files["path"].to_list()
     keys = partitions.files["key"].unique()
-    return sorted(packed_path(partitions.table, key, partitions.chunk) for key in keys)
+    return sorted(packed_path(partitions.table, key, one(partitions.chunk)) for key in keys)
 
 
 def possible_orphans(
@@ -163,7 +163,7 @@ def possible_orphans(
     that is gone, and of a part that was split into more files.
     """
     if layout is Layout.PACKED:
-        return sorted({f"{folder}/{packed_file(chunk)}" for folder in folders} - set(produced))
+        return sorted({f"{folder}/{packed_file(one(chunk))}" for folder in folders} - set(produced))
     splits: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
     for path in produced:
         if (file := parse_data_file(path)) and file.source:

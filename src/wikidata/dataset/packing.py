@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from wikidata.config import Table
 from wikidata.dataset.survey import Partitions
 from wikidata.errors import ManifestError, StagingError, first_line
-from wikidata.names import packed_path
+from wikidata.names import one, packed_path
 
 PACKED_ROW_GROUP_BYTES = 128 << 20
 """Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
@@ -74,7 +74,7 @@ def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
     for (key,), files in ordered.group_by("key", maintain_order=True):
         digest = hashlib.sha256(_format_of(schema).encode())
         digest.update(files.select("path", "size_bytes", "sha256", "rows").write_csv().encode())
-        path = packed_path(partitions.table, str(key), partitions.chunk)
+        path = packed_path(partitions.table, str(key), one(partitions.chunk))
         size_bytes, rows = int(files["size_bytes"].sum()), int(files["rows"].sum())
         bundles.append(Bundle(path, str(key), tuple(files["path"]), size_bytes, rows, digest.hexdigest(), is_uniform))
     return sorted(bundles, key=lambda each: each.path)
@@ -89,7 +89,9 @@ def _format_of(schema: pa.Schema) -> str:
 def sources_of(partitions: Partitions) -> pl.DataFrame:
     """The frame of `labels.sources.csv`: which packed file each partition file goes into; see `manifest.py`."""
     keys = partitions.files["key"].unique()
-    path = pl.col("key").replace_strict({key: packed_path(partitions.table, key, partitions.chunk) for key in keys})
+    path = pl.col("key").replace_strict(
+        {key: packed_path(partitions.table, key, one(partitions.chunk)) for key in keys}
+    )
     ordered = partitions.files.sort("key", "part", "split")
     return ordered.select(path.alias("path"), pl.col("path").alias("source"), "size_bytes", "sha256", "rows")
 
@@ -135,17 +137,25 @@ def _make_folders(folder: Path, bundles: Iterable[Bundle]) -> None:
 def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path) -> Packed:
     target = folder / each.path
     temporary = target.with_name(f".{target.name}.tmp")
-    tables = _read_at_once(each, source, schema) or (
-        _conform(part, schema, each.key, table) for part in _read(each, source, table)
-    )
     try:
-        size_bytes, digest, rows = _write(temporary, _row_groups(tables), schema)
+        size_bytes, digest, rows = write_parquet(temporary, row_groups_of(each, source, table, schema), schema)
         if rows != each.rows:
             raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
         temporary.replace(target)
     except OSError as error:
         raise StagingError(f"staging: cannot write {target}: {error.strerror or error}: make room") from error
     return Packed(each.path, size_bytes, digest, rows, each.sources_sha256)
+
+
+def row_groups_of(each: Bundle, source: Path, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The row groups of a packed file in their order, from the partition files below `source`.
+
+    Raises ManifestError if one of them cannot be read.
+    """
+    tables = _read_at_once(each, source, schema) or (
+        _conform(part, schema, each.key, table) for part in _read(each, source, table)
+    )
+    return _row_groups(tables)
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -231,7 +241,7 @@ class _HashingFile(io.FileIO):
         return written
 
 
-def _write(path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema) -> tuple[int, str, int]:
+def write_parquet(path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema) -> tuple[int, str, int]:
     """Write row groups as they are; returns the size of the file, its sha256 as hex, and the number of rows."""
     rows = 0
     with _HashingFile(path) as file:

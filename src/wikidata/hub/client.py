@@ -13,6 +13,7 @@ from wikidata.errors import (
     ConflictError,
     HubRefusedError,
     HubUnavailableError,
+    ManifestError,
     NotArrivedError,
     ProgramError,
     QuotaError,
@@ -24,13 +25,17 @@ from wikidata.names import parse_data_file
 from wikidata.retry import RetryPolicy
 
 try:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub import CommitOperationAdd as Add
+    from huggingface_hub import CommitOperationCopy as Copy
+    from huggingface_hub import CommitOperationDelete as Delete
+    from huggingface_hub import HfApi, get_session, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
     from huggingface_hub.hf_api import RepoFile, RepoFolder
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined] # not in its own list
 
+    from wikidata.hub.asking import Asking
     from wikidata.hub.login import check_online, stored_token
-    from wikidata.hub.refusals import NoSuchQuestionError, NoSuchRepoError, explain, is_bare
+    from wikidata.hub.refusals import NoSuchQuestionError, NoSuchRepoError, is_bare
     from wikidata.hub.transport import HTTP_ERRORS
 except ImportError as error:
     raise ProgramError(
@@ -49,11 +54,10 @@ _UNKNOWN_ADDRESS = {404, 405, 501}
 
 _sending = Lock()
 
-Answer = TypeVar("Answer")
 Entry = TypeVar("Entry", RepoFile, RepoFolder)
 
 
-class Hub:
+class Hub(Asking):
     """Questions to the Hub at `HF_ENDPOINT`, with the token of `HF_TOKEN` or the stored login.
 
     Every method raises HubRefusedError if the Hub refuses, HubUnavailableError or QuotaError if it still does not
@@ -61,10 +65,10 @@ class Hub:
     """
 
     def __init__(self, retry: RetryPolicy) -> None:
+        super().__init__(retry)
         check_online()
         self.token = stored_token()
         self._api = HfApi(retry.settings.hf_endpoint or None, token=self.token, library_name="wikidata-push")
-        self._retry = retry
 
     def identify(self) -> Identity | None:
         """Who the token belongs to and where it may write; None if the Hub will not say that now.
@@ -97,6 +101,8 @@ class Hub:
         for folder in overview.key_folders[:_FOLDERS_TO_TRY]:
             for file in self._entries(repo_id, str(overview.revision), RepoFile, folder, at_most=_FILES_TO_TRY):
                 if data := parse_data_file(file.path):
+                    if not data.block.is_one:
+                        raise ManifestError(f"{repo_id} has folded files and no manifests: restore manifests/ there")
                     return data.layout
         return None
 
@@ -106,6 +112,11 @@ class Hub:
             return self._ask(repo_id, lambda: self._head(repo_id))
         except NoSuchRepoError:
             return None
+
+    def revisions(self, repo_id: str) -> list[str]:
+        """Every revision, the newest first. Costs 1 request for every 50."""
+        commits = self._ask(repo_id, lambda: self._api.list_repo_commits(repo_id, repo_type="dataset"))
+        return [commit.commit_id for commit in commits]
 
     def look_up(self, repo_id: str, revision: str | None, paths: Sequence[str]) -> Snapshot:
         """Which of `paths` a revision has. Costs 1 request for every 400 paths.
@@ -164,15 +175,18 @@ class Hub:
         message: str,
         additions: Mapping[str, bytes] | None = None,
         deletions: Iterable[str] = (),
+        copies: Mapping[str, str] | None = None,
     ) -> None:
-        """Add and delete files in one commit; tries once, because what is right may change in between.
+        """Add, delete and copy files in one commit; tries once, because what is right may change in between.
 
+        `copies` has for each path that of the LFS file at the revision `parent` that it is to be a copy of.
         It lands on top of the revision `parent` and of no other: ConflictError is raised if there is a newer one, and
         CardRefusedError if the Hub refuses the metadata of a README.md. With `parent` None it lands on any.
         """
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            *(CommitOperationAdd(path, content) for path, content in (additions or {}).items()),
-            *(CommitOperationDelete(path, is_folder=False) for path in deletions),
+        operations: list[Add | Copy | Delete] = [
+            *(Add(path, content) for path, content in (additions or {}).items()),
+            *(Copy(source, path, parent) for path, source in (copies or {}).items()),
+            *(Delete(path, is_folder=False) for path in deletions),
         ]
 
         def create_commit() -> None:
@@ -197,7 +211,7 @@ class Hub:
     def send_content(self, repo_id: str, path: str, local: Path) -> None:
         """Upload the content of one file without committing it, to learn what the Hub says to that. Tries once."""
         try:
-            addition = CommitOperationAdd(path, local)
+            addition = Add(path, local)
         except ValueError as error:  # it is not a file
             raise NotArrivedError(f"{repo_id}: {local} is gone: push again") from error
         with _sending:  # the progress bars of several would share one lock, and delete it
@@ -270,24 +284,6 @@ class Hub:
             return found
 
         return self._ask(repo_id, entries)
-
-    def _ask(self, subject: str, question: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer or none is to be expected; errors name the `subject`."""
-        return self._retry(lambda: self._once(subject, question))
-
-    def _once(self, subject: str, question: Callable[[], Answer]) -> Answer:
-        try:
-            return question()
-        except RepositoryNotFoundError as error:
-            raise NoSuchRepoError(f"{subject}: no such repo, or not for this token") from error
-        except JSONDecodeError as error:  # also of a gateway's page where the library expects JSON (#3071)
-            raise HubUnavailableError(f"{subject}: a gateway answered in place of the Hub") from error
-        except HTTP_ERRORS as error:
-            raise explain(subject, error) from error
-        except RuntimeError as error:  # of an upload of content
-            if not isinstance(error.__cause__, HTTP_ERRORS):
-                raise
-            raise explain(subject, error.__cause__) from error
 
 
 def _remote(file: RepoFile) -> RemoteFile:

@@ -7,6 +7,10 @@ Everything that a push uploads, looks for and proves is read from it.
 If the files are packed, a fifth column `sources_sha256` tells what each was made from, in one digest; the partition
 files themselves stand beside it, in `labels.sources.csv`: `path` (the packed file), `source`, `size_bytes`, `sha256`,
 `rows`.
+
+The manifest of several chunks, `manifests/chunk_0-15/labels.csv`, which a fold makes, has a row for each file and
+chunk, sorted by both: `path`, `size_bytes`, `sha256` of the file; `chunk`, and of its rows in that file the place of
+the first, `first_row`, the number, `rows`, and the digest of what they were made from, `sources_sha256`.
 """
 
 import hashlib
@@ -19,26 +23,37 @@ import polars as pl
 
 from wikidata.config import Table
 from wikidata.errors import DiskError, ManifestError, first_line
-from wikidata.names import chunk_folder, data_files_of
+from wikidata.names import Block, data_files_of, key_of, parse_data_file
 from wikidata.system.files import make_private_folder, write_atomically
 
 SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64}
 PACKED_SCHEMA = SCHEMA | {"sources_sha256": pl.String}
+FOLDED_SCHEMA = {
+    "path": pl.String,
+    "size_bytes": pl.Int64,
+    "sha256": pl.String,
+    "chunk": pl.Int64,
+    "first_row": pl.Int64,
+    "rows": pl.Int64,
+    "sources_sha256": pl.String,
+}
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files that one table of one chunk consists of.
+    """The files that a chunk, or a block of chunks, of one table consists of.
 
     `files` has the columns of SCHEMA or PACKED_SCHEMA, sorted by path. `folder` is the local folder that the paths are
-    relative to. `sources` is the frame of `labels.sources.csv`; None if the files are not packed, or it was not read.
-    `written` is the content of the file that this was read from, if it was.
+    relative to. `folded` is the frame of FOLDED_SCHEMA that a manifest of several chunks is; None if it is of one.
+    `sources` is the frame of `labels.sources.csv`; None if the files are not packed, or it was not read. `written` is
+    the content of the file that this was read from, if it was.
     """
 
-    chunk: int
+    block: Block
     table: Table
     folder: Path
     files: pl.DataFrame
+    folded: pl.DataFrame | None = None
     sources: pl.DataFrame | None = None
     written: bytes | None = field(default=None, repr=False)
 
@@ -55,22 +70,52 @@ class Manifest:
     @cached_property
     def content(self) -> bytes:
         """The manifest file's content; equal files give equal bytes."""
-        return _encode(self.files) if self.written is None else self.written
+        frame = self.files if self.folded is None else self.folded
+        return _encode(frame) if self.written is None else self.written
 
     @cached_property
     def digest(self) -> str:
         """The sha256 of the manifest file, as hex: what a receipt vouches for."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def segments(self) -> pl.DataFrame | None:
+        """Which rows of which file are whose: a frame of FOLDED_SCHEMA; None if the files are not packed."""
+        if self.folded is not None or "sources_sha256" not in self.files.columns:
+            return self.folded
+        whole = self.files.with_columns(chunk=pl.lit(self.block.first, pl.Int64), first_row=pl.lit(0, pl.Int64))
+        return whole.select(list(FOLDED_SCHEMA))
 
-def manifest_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
-    """Where the manifest of a table of a chunk lies."""
-    return manifest_dir / chunk_folder(chunk) / f"{table}.csv"
+
+def folded_manifest(block: Block, table: Table, folder: Path, segments: pl.DataFrame) -> Manifest:
+    """The manifest of several chunks, from a frame of FOLDED_SCHEMA in any order."""
+    folded = segments.sort("path", "chunk")
+    return Manifest(block, table, folder, files_of(folded), folded)
 
 
-def sources_path(manifest_dir: Path, chunk: int, table: Table) -> Path:
+def files_of(folded: pl.DataFrame) -> pl.DataFrame:
+    """The files of a sorted frame of FOLDED_SCHEMA: a frame of SCHEMA."""
+    facts = pl.col("size_bytes", "sha256").first()
+    return folded.group_by("path", maintain_order=True).agg(facts, pl.col("rows").sum()).select(list(SCHEMA))
+
+
+def manifest_path(manifest_dir: Path, block: Block, table: Table) -> Path:
+    """Where the manifest of a table of some chunks lies."""
+    return manifest_dir / block.name / f"{table}.csv"
+
+
+def sources_path(manifest_dir: Path, block: Block, table: Table) -> Path:
     """Where the list of what the packed files were made from lies."""
-    return manifest_dir / chunk_folder(chunk) / f"{table}.sources.csv"
+    return manifest_dir / block.name / f"{table}.sources.csv"
+
+
+def is_packed(manifest_dir: Path, block: Block, table: Table) -> bool:
+    """Whether the recorded manifest of a table of some chunks is one of packed files, by its header line."""
+    try:
+        with manifest_path(manifest_dir, block, table).open() as file:
+            return "sources_sha256" in file.readline()
+    except (OSError, ValueError):
+        return False
 
 
 def file_digest(path: Path) -> str | None:
@@ -85,10 +130,10 @@ def file_digest(path: Path) -> str | None:
 
 def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
     """Write the manifest atomically, unless it is there already as it is; its sources before. Raises DiskError."""
-    sources = sources_path(manifest_dir, manifest.chunk, manifest.table)
+    sources = sources_path(manifest_dir, manifest.block, manifest.table)
     if manifest.sources is not None:
         _write_changed(sources, _encode(manifest.sources))
-    _write_changed(manifest_path(manifest_dir, manifest.chunk, manifest.table), manifest.content)
+    _write_changed(manifest_path(manifest_dir, manifest.block, manifest.table), manifest.content)
     if manifest.sources is None:
         try:
             sources.unlink(missing_ok=True)
@@ -96,53 +141,88 @@ def write_manifest(manifest_dir: Path, manifest: Manifest) -> None:
             raise DiskError(f"cannot remove {sources}: {error.strerror}: mend its permissions") from error
 
 
-def read_manifest(manifest_dir: Path, chunk: int, table: Table, folder: Path) -> Manifest:
+def read_manifest(manifest_dir: Path, block: Block, table: Table, folder: Path) -> Manifest:
     """Read a manifest back, without its sources; `folder` is what its paths are relative to.
 
     Raises ManifestError if there is none or if it is damaged.
     """
-    path = manifest_path(manifest_dir, chunk, table)
+    path = manifest_path(manifest_dir, block, table)
+    push = f"run make push CHUNK={block.first}"
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ManifestError(f"{table}: chunk {chunk} has no manifest: run make push CHUNK={chunk}") from None
+        raise ManifestError(f"{table}: {block} has no manifest: {push}") from None
     except OSError as error:
         raise ManifestError(f"{table}: {path} cannot be read: {error.strerror}: mend its permissions") from error
     try:
-        return parse_manifest(content, chunk, table, folder)
+        return parse_manifest(content, block, table, folder)
     except ManifestError as error:
-        raise ManifestError(f"{table}: {path} is damaged: run make push CHUNK={chunk} ({error})") from error
+        raise ManifestError(f"{table}: {path} is damaged: {push} ({error})") from error
 
 
-def find_manifest(manifest_dir: Path, chunk: int, table: Table) -> Manifest | None:
-    """The recorded manifest of a table of a chunk; None if there is none that can be read."""
+def find_manifest(manifest_dir: Path, block: Block, table: Table) -> Manifest | None:
+    """The recorded manifest of a table of some chunks; None if there is none that can be read."""
     try:
-        return read_manifest(manifest_dir, chunk, table, manifest_dir)
+        return read_manifest(manifest_dir, block, table, manifest_dir)
     except ManifestError:
         return None
 
 
-def parse_manifest(content: bytes, chunk: int, table: Table, folder: Path) -> Manifest:
-    """The content of a manifest file as a manifest of a chunk. Raises ManifestError with the reason if it is not one.
+def remove_manifest(manifest_dir: Path, block: Block, table: Table) -> None:
+    """Remove the manifest of a table of some chunks, with its sources. Raises DiskError."""
+    for path in (sources_path(manifest_dir, block, table), manifest_path(manifest_dir, block, table)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise DiskError(f"cannot remove {path}: {error.strerror}: mend its permissions") from error
 
-    Its rows must be sorted, and name data files of that table and chunk.
+
+def parse_manifest(content: bytes, block: Block, table: Table, folder: Path) -> Manifest:
+    """The content of a manifest file as a manifest. Raises ManifestError with the reason if it is not one.
+
+    Its rows must be sorted, and name data files of that table and those chunks.
     """
     try:
-        files = pl.read_csv(content, schema_overrides=PACKED_SCHEMA)
+        frame = pl.read_csv(content, schema_overrides=FOLDED_SCHEMA)
     except pl.exceptions.PolarsError as error:
         raise ManifestError(first_line(error)) from error
-    if dict(files.schema) not in (SCHEMA, PACKED_SCHEMA) or any(files.null_count().row(0)):
+    schemas = [SCHEMA, PACKED_SCHEMA] if block.is_one else [FOLDED_SCHEMA]
+    if not any(frame.schema == schema for schema in schemas) or any(frame.null_count().row(0)):
         raise ManifestError("other columns, or empty cells")
-    paths = files["path"].to_list()
+    if block.is_one:
+        _check_paths(frame, block, table)
+    else:
+        _check_folded(frame, block, table)
+    digests = frame.select(pl.col("^.*sha256$").str.contains(r"^[0-9a-f]{64}$").all())
+    if not all(digests.row(0)) or any((frame[name] < 0).any() for name in ("size_bytes", "rows")):
+        raise ManifestError("a digest or a number of rows is not one")
+    if block.is_one:
+        return Manifest(block, table, folder, frame, written=content)
+    return Manifest(block, table, folder, files_of(frame), frame, written=content)
+
+
+def _check_paths(frame: pl.DataFrame, block: Block, table: Table) -> None:
+    paths = frame["path"].to_list()
     if paths != sorted(set(paths)):
         raise ManifestError("its paths are not sorted")
-    others = files.filter(~pl.col("path").str.contains(data_files_of(table, chunk)))
+    others = frame.filter(~pl.col("path").str.contains(data_files_of(table, block.first)))
     if others.height:
-        raise ManifestError(f"{others['path'][0]!a} is not a file of chunk {chunk}")
-    digests = files.select(pl.col("^.*sha256$").str.contains(r"^[0-9a-f]{64}$").all())
-    if not all(digests.row(0)) or (files["rows"] < 0).any():
-        raise ManifestError("a digest or a number of rows is not one")
-    return Manifest(chunk, table, folder, files, written=content)
+        raise ManifestError(f"{others['path'][0]!a} is not a file of {block}")
+
+
+def _check_folded(frame: pl.DataFrame, block: Block, table: Table) -> None:
+    """Raise ManifestError unless each chunk of a key is in one file, whose name says so, behind the chunk before it."""
+    if not frame.select("path", "chunk").equals(frame.select("path", "chunk").unique().sort("path", "chunk")):
+        raise ManifestError("its paths are not sorted")
+    place, seen = dict[str, int](), set[tuple[str, int]]()
+    for path, chunk, first_row, rows in frame.select("path", "chunk", "first_row", "rows").iter_rows():
+        file = parse_data_file(path)
+        if file is None or file.source or key_of(table, file.folder) is None or not block.covers(file.block):
+            raise ManifestError(f"{path!a} is not a file of {block}")
+        if chunk not in file.block.chunks or first_row != place.get(path, 0) or (file.folder, chunk) in seen:
+            raise ManifestError(f"{path!a} has the rows of chunk {chunk} elsewhere")
+        place[path] = first_row + rows
+        seen.add((file.folder, chunk))
 
 
 def _encode(frame: pl.DataFrame) -> bytes:

@@ -6,6 +6,8 @@ time until the next attempt doubles from an hour to a day.
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,16 @@ FIRST_STORAGE_SECONDS = 3600.0
 LONGEST_STORAGE_SECONDS = 86400.0
 
 _WORDS = {"quota": "a quota is used up", "storage": "the Hub takes no more data from this account"}
+
+
+@contextmanager
+def recording_refusals(manifest_dir: Path) -> Iterator[None]:
+    """Write down a quota or a lack of storage that ends the block."""
+    try:
+        yield
+    except PushError as error:
+        record_refusal(manifest_dir, error)
+        raise
 
 
 def record_refusal(manifest_dir: Path, error: PushError) -> None:

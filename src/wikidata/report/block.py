@@ -72,7 +72,7 @@ class Row:
         return f"{self.files_done:,} of {files}", f"{readable_bytes(self.bytes_done)} of {size}", rate, self.what
 
 
-class Block:
+class ProgressBlock:
     """The rows of all tables, on the terminal as long as any of them is at work."""
 
     def __init__(self, console: Console) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 
 from wikidata.config import Table
+from wikidata.names import Block
 from wikidata.records.manifest import Manifest
 from wikidata.records.receipt import Receipt
 from wikidata.retry import Wait
@@ -38,7 +39,7 @@ class Listener:
     def warn(self, table: Table, warning: str, *, is_news: bool) -> None:
         """Something is not as it should be, and the push goes on; `is_news` if it was not said before, or long ago."""
 
-    def fetched(self, table: Table, chunks: Sequence[int]) -> None:
+    def fetched(self, table: Table, blocks: Sequence[Block]) -> None:
         """The manifests of these chunks were fetched from the Hub: ours were missing, or not the same."""
 
     def listed(self, table: Table, files: int) -> None:
@@ -55,6 +56,9 @@ class Listener:
 
     def confirmed(self, manifest: Manifest, receipt: Receipt, sent: pl.DataFrame) -> None:
         """The Hub has every file of a manifest; `sent` are the rows that it lacked before."""
+
+    def folded(self, manifest: Manifest, before: int, repo_id: str) -> None:
+        """The files of a manifest have taken the place of so many."""
 
     def pushed(self, chunk: int) -> None:
         """All five tables of a chunk are on the Hub, and its source files at PUSH."""

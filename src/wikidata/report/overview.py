@@ -4,7 +4,6 @@ It is what `wikidata status` and the page show, and what `wikidata status --json
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from wikidata.config import Settings, Table, target_repos
 from wikidata.limits import COMMITS_AN_HOUR, FILES_A_COMMIT
 from wikidata.names import ANY_CHUNK
 from wikidata.records.failures import LastFailure, last_failures
+from wikidata.records.folds import folded_chunks
 from wikidata.records.lock import Holder, holder_of
 from wikidata.records.not_before import Refusal, refusal_now
-from wikidata.records.receipt import is_recorded
+from wikidata.records.receipt import recorded_chunks
 from wikidata.state import get_all_state, summarize
 
 RATE_DAYS = 7
@@ -42,7 +42,6 @@ class State(StrEnum):
     """Pushed, and then folded with other chunks."""
 
 
-_BLOCK = re.compile(r"chunk_([0-9]+)-([0-9]+)")
 _WORST_FIRST = (State.FAILED, State.UPLOADING, State.DUE, State.INCOMPLETE, State.PUSHED, State.FOLDED)
 
 
@@ -142,12 +141,13 @@ def look(settings: Settings, only: int | None = None) -> Overview:
     holder, failures = holder_of(folder), tuple(last_failures(folder))
     failed = {(each.chunk, each.table) for each in failures}
     folded = {table: folded_chunks(folder, table) for table in Table}
+    recorded = {table: recorded_chunks(folder, table, repos[table]) for table in Table}
 
     def state_of(facts: Mapping[str, Any], table: Table) -> State:
         chunk = int(facts["chunk"])
         if chunk in folded[table]:
             return State.FOLDED
-        if is_recorded(folder, chunk, table, repos[table]) or (facts["complete"] and not facts["due"]):
+        if chunk in recorded[table] or (facts["complete"] and not facts["due"]):
             return State.PUSHED
         if holder and holder.purpose == f"chunk {chunk}":
             return State.UPLOADING
@@ -162,13 +162,6 @@ def look(settings: Settings, only: int | None = None) -> Overview:
     return Overview(
         datetime.now(UTC), repos, tuple(chunks), _confirmed(folder, repos), refusal_now(folder), holder, failures
     )
-
-
-def folded_chunks(manifest_dir: Path, table: Table) -> set[int]:
-    """The chunks that are recorded together with others, in `chunk_0-15/`."""
-    folders = (path.parent.name for path in manifest_dir.glob(f"{ANY_CHUNK}/{table}.receipt.json"))
-    blocks = filter(None, map(_BLOCK.fullmatch, folders))
-    return {chunk for block in blocks for chunk in range(int(block[1]), int(block[2]) + 1)}
 
 
 def _confirmed(manifest_dir: Path, repos: Mapping[Table, str]) -> tuple[Confirmed, ...]:

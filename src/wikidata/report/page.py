@@ -32,7 +32,7 @@ def write_page(settings: Settings) -> Path:
 def page_of(overview: Overview, endpoint: str) -> str:
     """The whole page; `endpoint` is where the links to the repos lead."""
     states = overview.states
-    template = Template(Path(__file__).with_name("page.html").read_text())
+    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=f"Wikidata on the Hub: {escape(_owner(overview))}",
         at=overview.at.isoformat(timespec="seconds"),

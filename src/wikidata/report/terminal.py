@@ -13,6 +13,7 @@ import polars as pl
 
 from wikidata.config import Table
 from wikidata.errors import QuotaError
+from wikidata.names import Block
 from wikidata.records.manifest import Manifest
 from wikidata.records.receipt import Receipt
 from wikidata.report.listener import Listener
@@ -21,7 +22,7 @@ from wikidata.retry import Wait
 from wikidata.upload.progress import Progress
 
 if TYPE_CHECKING:
-    from wikidata.report.block import Block
+    from wikidata.report.block import ProgressBlock
 
 
 class Terminal(Listener):
@@ -82,9 +83,9 @@ class Terminal(Listener):
         if is_news or not self.quiet:
             self._write(line, sys.stderr)
 
-    def fetched(self, table: Table, chunks: Sequence[int]) -> None:
-        if chunks:
-            several = f"{len(chunks)} chunks" if len(chunks) > 1 else f"chunk {chunks[0]}"
+    def fetched(self, table: Table, blocks: Sequence[Block]) -> None:
+        if blocks:
+            several = f"{sum(len(block.chunks) for block in blocks)} chunks" if len(blocks) > 1 else blocks[0]
             self._say(f"{table}: the manifest of {several} was fetched from the Hub")
 
     def listed(self, table: Table, files: int) -> None:
@@ -105,8 +106,16 @@ class Terminal(Listener):
         self.doing(manifest.table, "done", receipt.files, receipt.size_bytes)
         size = readable_bytes(receipt.size_bytes)
         self._say(
-            f"chunk {manifest.chunk} {manifest.table}: {receipt.files} files ({size}, {receipt.rows} rows) "
+            f"{manifest.block} {manifest.table}: {receipt.files} files ({size}, {receipt.rows} rows) "
             f"are in {receipt.repo} at {receipt.commit[:8]}, {sent.height} of them uploaded now"
+        )
+
+    def folded(self, manifest: Manifest, before: int, repo_id: str) -> None:
+        self.doing(manifest.table, "done", manifest.files.height, manifest.size_bytes)
+        size = readable_bytes(manifest.size_bytes)
+        self._say(
+            f"{manifest.block} {manifest.table}: {manifest.files.height} files ({size}, {manifest.rows} rows) "
+            f"are in {repo_id} in place of {before}"
         )
 
     def pushed(self, chunk: int) -> None:
@@ -130,9 +139,9 @@ class Terminal(Listener):
                 print(message, file=file, flush=True)
 
 
-def _block() -> "Block":
+def _block() -> "ProgressBlock":
     from rich.console import Console
 
-    from wikidata.report.block import Block
+    from wikidata.report.block import ProgressBlock
 
-    return Block(Console(stderr=True))
+    return ProgressBlock(Console(stderr=True))

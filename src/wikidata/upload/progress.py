@@ -92,7 +92,7 @@ def _modified_ns(path: str) -> int:
 def _parse(path: str) -> tuple[int, bool, bool]:
     """Size, is_uploaded, is_committed; nothing done if the file is half-written or gone."""
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
         return int(lines[1]), lines[6] == "1", lines[7] == "1"
     except (OSError, ValueError, IndexError):
         return 0, False, False
@@ -101,7 +101,7 @@ def _parse(path: str) -> tuple[int, bool, bool]:
 def _traffic(pid: int) -> int:
     """Bytes that a process has read and written so far, from files and sockets; 0 if the system does not tell."""
     try:
-        facts = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+        facts = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text(encoding="utf-8").splitlines())
         return int(facts["rchar"]) + int(facts["wchar"])
     except (OSError, ValueError, KeyError):
         return 0

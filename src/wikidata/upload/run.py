@@ -19,7 +19,7 @@ from pathlib import Path
 
 from wikidata.config import Settings, Table
 from wikidata.errors import Kind
-from wikidata.names import ANY_CHUNK, chunk_folder
+from wikidata.names import ANY_CHUNK, Block
 from wikidata.system.files import make_private_folder
 from wikidata.upload.finder import Uploader, search_path
 from wikidata.upload.progress import Progress
@@ -41,14 +41,18 @@ _running_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Upload:
-    """A staging folder with so many `files` and the repo that it goes to; `log` is the file for the CLI's output."""
+    """A staging folder with so many `files` and the repo that it goes to.
+
+    `message` is that of its commits, if the CLI takes one; `log` is the file for the CLI's output.
+    """
 
     uploader: Uploader
-    chunk: int
+    block: Block
     table: Table
     repo_id: str
     folder: Path
     files: int
+    message: str
     log: Path
 
 
@@ -61,9 +65,9 @@ def workers_for(files: int) -> int:
     return 1 if files <= FILES_OF_ONE_WORKER else 4
 
 
-def log_file(settings: Settings, chunk: int, table: Table) -> Path:
+def log_file(settings: Settings, block: Block, table: Table) -> Path:
     """A log file of its own for each run."""
-    return settings.log_dir / chunk_folder(chunk) / f"{table}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    return settings.log_dir / block.name / f"{table}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
 
 
 def remove_old_logs(settings: Settings) -> None:
@@ -165,8 +169,8 @@ def _environment(upload: Upload, settings: Settings, token: str | None) -> dict[
     environment = {**_XET, **environment, **upload.uploader.generation.ENVIRONMENT}
     environment |= {
         "UPLOADER": upload.uploader.program,
-        "MESSAGE": f"Add chunk {upload.chunk} of {upload.table}",
-        "CHUNK": str(upload.chunk),
+        "MESSAGE": upload.message,
+        "CHUNK": "",  # make would check it, and a fold is of several
         "TABLE": upload.table.value,
         "REPO": upload.repo_id,
         "FOLDER": str(upload.folder),

@@ -11,21 +11,21 @@ from pathlib import Path
 
 from wikidata.config import Table
 from wikidata.errors import StagingError
-from wikidata.names import ANY_CHUNK, chunk_folder
+from wikidata.names import ANY_CHUNK, Block
 from wikidata.system.files import make_private_folder
 
 # Hard links do not cross file systems, are forbidden to those who may not write the file, and are limited in number.
 _NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP}
 
 
-def staging_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
-    """Where the files of a table of a chunk are staged."""
-    return staging_dir / chunk_folder(chunk) / table
+def staging_folder(staging_dir: Path, block: Block, table: Table) -> Path:
+    """Where the files of a table of some chunks are staged."""
+    return staging_dir / block.name / table
 
 
-def packed_folder(staging_dir: Path, chunk: int, table: Table) -> Path:
-    """Where the packed files of a table of a chunk are made."""
-    return staging_dir / chunk_folder(chunk) / f"{table}.packed"
+def packed_folder(staging_dir: Path, block: Block, table: Table) -> Path:
+    """Where the packed or folded files of a table of some chunks are made."""
+    return staging_dir / block.name / f"{table}.packed"
 
 
 def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:

@@ -1,0 +1,179 @@
+"""The fold: files of consecutive chunks become one for each key, so that readers get few, large files.
+
+    plan      which files of the block become which, after all of them were looked up
+    exchange  the new ones are made and sent, then take the place of the old ones, in one commit
+
+A block of 16 chunks is folded when all of them are pushed, and everything once more at the end: each row is rewritten
+twice at most. A rerun goes on where the last run ended, since a fold is the difference between what is recorded and
+what should be.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from wikidata.config import Table
+from wikidata.dataset import packing
+from wikidata.dataset.folding import Local
+from wikidata.dataset.layout import scale_of
+from wikidata.dataset.schema import unify
+from wikidata.dataset.survey import Partitions, changed_files, survey
+from wikidata.errors import ManifestError, NotArrivedError
+from wikidata.exchange import Exchange, exchange
+from wikidata.hub.files import lacking
+from wikidata.names import Block
+from wikidata.plan import synced
+from wikidata.records.folds import is_folded
+from wikidata.records.lock import hold
+from wikidata.records.manifest import Manifest
+from wikidata.records.not_before import check_not_before, forget_refusal, recording_refusals
+from wikidata.repo_records import Records
+from wikidata.rewrite import Locals, Rewrite, folding
+from wikidata.session import Session
+from wikidata.state import summarize
+from wikidata.upload import run as upload
+from wikidata.upload import staging
+from wikidata.upload.finder import find_program
+
+
+class Preview(NamedTuple):
+    """What a fold of a block would do: so many files become so many, of about so many bytes."""
+
+    block: Block
+    before: int
+    after: int
+    size_bytes: int
+
+
+def fold(session: Session, state: pl.DataFrame, due: Mapping[Table, Sequence[Block]]) -> None:
+    """Fold the due blocks of each table; `state` is the frame of `get_all_state`. Raises PushError."""
+    settings = session.settings
+    with hold(settings.manifest_dir, "fold"):
+        check_not_before(settings.manifest_dir)
+        staging.clear_all(settings.staging_dir)
+        find_program(settings.uploader)
+        with recording_refusals(settings.manifest_dir):
+            session.check_rights()
+            session.for_each_table(partial(_fold_table, session, state, due))
+            forget_refusal(settings.manifest_dir)
+        staging.clear_all(settings.staging_dir)
+        upload.remove_old_logs(settings)
+
+
+def preview(session: Session, state: pl.DataFrame, due: Mapping[Table, Sequence[Block]]) -> dict[Table, list[Preview]]:
+    """Plan the folds, writing nothing and changing nothing on the Hub."""
+    session.check_rights()
+    return session.for_each_table(lambda table: [_preview(session, state, table, block) for block in due[table]])
+
+
+def _preview(session: Session, state: pl.DataFrame, table: Table, block: Block) -> Preview:
+    plan = _plan(session, state, table, block, write=False)
+    before = sum(manifest.files.height for manifest in plan.records.of(block))
+    made = plan.rewrite.made if plan.rewrite else ()
+    after = before if plan.rewrite is None else plan.rewrite.kept["path"].n_unique() + len(made)
+    return Preview(block, before, after, sum(file.size_bytes for file in made))
+
+
+class _Plan(NamedTuple):
+    """What a repo records at a revision, and how that is to be folded; None if it is folded already."""
+
+    revision: str
+    records: Records
+    rewrite: Rewrite | None
+    schema: pa.Schema
+    here: Sequence[Partitions]
+
+
+def _fold_table(session: Session, state: pl.DataFrame, due: Mapping[Table, Sequence[Block]], table: Table) -> None:
+    for block in due[table]:
+        _fold(session, state, table, block)
+
+
+def _fold(session: Session, state: pl.DataFrame, table: Table, block: Block) -> None:
+    """Fold a block of a table: in one commit, or in as many as it takes."""
+    repo_id, before = session.repos[table], None
+    while (plan := _plan(session, state, table, block)).rewrite is not None:
+        files = sum(manifest.files.height for manifest in plan.records.of(block))
+        before = before or files
+        job = Exchange(
+            table, repo_id, plan.revision, plan.records, plan.rewrite, plan.schema, scale_of(state),
+            f"Fold {block} of {table}", check=partial(_check_unchanged, table, plan.here),
+        )  # fmt: skip
+        exchange(session, job)
+    if before:
+        (manifest,) = plan.records.of(block)
+        session.listener.folded(manifest, before, repo_id)
+
+
+def _plan(session: Session, state: pl.DataFrame, table: Table, block: Block, *, write: bool = True) -> _Plan:
+    """Look up what the repo records, and that it has all of it. Raises NotArrivedError if it has not."""
+    repo_id = session.repos[table]
+    overview = session.hub.overview(repo_id)
+    records = synced(session, None, table, overview, write)
+    recorded = records.of(block)
+    if overview.revision is None or (unrecorded := set(block.chunks) - records.chunks):
+        chunk = block.first if overview.revision is None else min(unrecorded)
+        push = f"make push CHUNK={chunk} TABLE={table}"
+        raise NotArrivedError(
+            f"{table}: chunk {chunk} is not recorded in {repo_id}, so {block} cannot be folded: {push}"
+        )
+    if records.columns is None:
+        raise ManifestError(f"{table}: {repo_id} does not record its columns: push any chunk again")
+    is_done = is_folded(block, records.manifests) or any(manifest.segments is None for manifest in recorded)
+    if is_done or not all(block.covers(manifest.block) for manifest in recorded):
+        return _Plan(overview.revision, records, None, records.columns.schema, ())
+    _check_there(session, repo_id, overview.revision, table, recorded)
+    here = _surveyed(session, state, table, recorded) if write else []
+    found = _bundles(here, records)
+    rewrite = folding(records, block, session.settings.fold_bytes, found)
+    return _Plan(overview.revision, records, rewrite, records.columns.schema, here)
+
+
+def _check_there(session: Session, repo_id: str, revision: str, table: Table, recorded: Sequence[Manifest]) -> None:
+    """Raise NotArrivedError unless every file is there as it is recorded."""
+    paths = sorted(path for manifest in recorded for path in manifest.files["path"])
+    there = session.hub.look_up(repo_id, revision, paths).files
+    lacked = [path for manifest in recorded for path in lacking(manifest, there)["path"]]
+    if lacked:
+        what = f"{len(lacked)} files are missing or different, such as {lacked[0]}"
+        raise NotArrivedError(f"{table}: {what}, so nothing is folded in {repo_id}: make verify TABLE={table}")
+
+
+def _surveyed(session: Session, state: pl.DataFrame, table: Table, recorded: Sequence[Manifest]) -> list[Partitions]:
+    """The partition files that are still here; what is wrong with them does not matter, the Hub has the rows."""
+    settings, found = session.settings, []
+    single = {manifest.block.first for manifest in recorded if manifest.block.is_one}
+    pushable = summarize(state).filter(pl.col("pushable") & pl.col("chunk").is_in(list(single)))
+    for chunk, parts in pushable.select("chunk", "parts").iter_rows():
+        try:
+            with session.disk:
+                found.append(survey(chunk, parts, table, settings.output_dir, settings.audit_dir))
+        except ManifestError:
+            continue
+    return found
+
+
+def _bundles(here: Sequence[Partitions], records: Records) -> Locals:
+    """What they can make, by chunk and folder of a key, with the columns of the repo."""
+    found: dict[tuple[int, str], Local] = {}
+    if records.columns is None:
+        return found
+    published = (records.columns.schema, records.columns.source)
+    for partitions in here:
+        try:
+            bundles = packing.bundle(partitions, unify(partitions, published))
+        except ManifestError:
+            continue
+        for each in bundles:
+            found[partitions.chunk, each.path.partition("/")[0]] = Local(partitions.chunk, partitions.folder, each)
+    return found
+
+
+def _check_unchanged(table: Table, here: Sequence[Partitions]) -> None:
+    """Raise NotArrivedError if partition files are no longer the ones that were hashed."""
+    for partitions in here:
+        if changes := changed_files(partitions):
+            raise NotArrivedError(f"{table}: {changes[0]} while it was folded: try again")
