@@ -62,7 +62,9 @@ def publish(session: Session, plan: Plan, scale: Scale) -> None:
         if layout not in (None, plan.layout):
             prune = f"make prune CHUNK={chunk} TABLE={manifest.table} LAYOUT={layout} YES=1"
             raise LayoutError(f"{plan.repo_id} has the layout {layout} by now: {prune}, then push again")
-        if any(each.block != manifest.block for each in records.of(manifest.block)):
+        if any(
+            each.block != manifest.block and each.block.covers(manifest.block) for each in records.of(manifest.block)
+        ):
             raise NotArrivedError(f"{manifest.table}: chunk {chunk} was folded in {plan.repo_id} meanwhile: push again")
         return records.replacing([manifest.block], [manifest], columns)
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from localhub.counts import Counts
+from localhub.faults import Fault
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from tests.helpers.revisions import assert_whole_at_every_revision, rows_here, rows_there
 from wikidata import rewrite
@@ -254,6 +255,26 @@ def test_many_keys_are_folded_in_several_commits(
     assert account.titles()[:12].count("Fold chunks 0 to 1 of labels") == 3
     assert records_of(account) == ["chunk_0-1.csv", "chunk_2-3.csv"]
     assert_sound(account, box)
+
+
+def test_a_chunk_of_which_some_keys_are_folded_and_others_not_yet_can_be_pushed(
+    account: Account, box: InstantBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [rows_here(box, LABELS, chunk) for chunk in range(4)]
+    monkeypatch.setattr(rewrite.folding, "__defaults__", (6,))
+    account.hub.set_faults(Fault("commit", skip=3, times=None, status=403))  # send, exchange, send
+    assert box.wikidata("fold", "--table", "labels").returncode == 1
+    account.hub.clear_faults()
+    assert records_of(account)[:3] == ["chunk_0-1.csv", "chunk_0.csv", "chunk_1.csv"]
+    assert box.wikidata("verify", "--table", "labels").returncode == 0
+    assert "0 of them uploaded now" in push(box, 0).stdout
+    for key in files_of(account):
+        edit(box, 0, key, "another")
+    assert "3 of them uploaded now" in push(box, 0).stdout
+    assert box.wikidata("verify", "--table", "labels", DEEP="all").returncode == 0
+    fold(box)
+    assert records_of(account) == ["chunk_0-1.csv", "chunk_2-3.csv"]
+    assert_sound(account, box, rows)
 
 
 def test_another_box_learns_of_a_fold(account: Account, box: InstantBox) -> None:
