@@ -3,7 +3,7 @@
 import sys
 
 from localhub.faults import Latency
-from scripts.bench.data import Scale, huge_chunk, large_key, pushed_states
+from scripts.bench.data import Scale, chunks_to_fold, huge_chunk, large_key, pushed_states
 from scripts.bench.measure import OURS, Comparison, Row, Side
 from scripts.bench.pieces import command, piece
 from scripts.bench.pushes import CLI, HF, LIBRARY, each, ours, pushing, pushing_to_repo
@@ -96,6 +96,13 @@ def pack(scale: Scale) -> Comparison:
     return Comparison("pack", sides, [Row(f"pack {scale.huge.parts} parts × {scale.huge.keys} keys", bare, 1.5)])
 
 
+def fold(scale: Scale) -> Comparison:
+    """Folding one table of 16 chunks, from the partition files."""
+    bare, size = "polars, from scan to sink, key by key", scale.small
+    sides = {OURS: piece("fold", chunks_to_fold), bare: piece("fold_barely", chunks_to_fold)}
+    return Comparison("fold", sides, [Row(f"fold 16 chunks × {size.parts} parts × {size.keys} keys", bare, 1.3)])
+
+
 def key(scale: Scale) -> Comparison:
     """The memory that packing one large key takes."""
     what = f"pack one key of {scale.key_bytes >> 20:,} MiB: memory"
@@ -135,4 +142,4 @@ def readers(_: Scale) -> Comparison:
     return Comparison("readers", sides, rows, runs=1)
 
 
-COMPARISONS = (cron, state, small, large, latency, plan, pack, key, grown, readers)
+COMPARISONS = (cron, state, small, large, latency, plan, pack, fold, key, grown, readers)

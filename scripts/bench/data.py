@@ -70,6 +70,12 @@ def write_chunk(root: Path, size: Size) -> None:
     write_sample(root, chunks={CHUNK: size.parts}, keys=size.keys, rows=ROWS, process_files=False)
 
 
+def chunks_to_fold(root: Path, scale: Scale) -> None:
+    """Write chunks that are folded together."""
+    size = scale.small
+    write_sample(root, chunks=dict.fromkeys(range(16), size.parts), keys=size.keys, rows=1000, process_files=False)
+
+
 def huge_chunk(root: Path, scale: Scale) -> None:
     """Write a chunk with very many small files."""
     write_chunk(root, scale.huge)

@@ -21,14 +21,14 @@ from scripts.bench.measure import Measured, Side
 from scripts.bench.workspace import Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
 from wikidata.config import FOLDERS, HF_USER, ROOT, Settings, Table, target_repos
-from wikidata.dataset import packing
+from wikidata.dataset import folding, packing
 from wikidata.dataset.survey import survey
-from wikidata.names import one
+from wikidata.names import Block, one, packed_path
 from wikidata.plan import make_plan, pushable_chunk
 from wikidata.records.manifest import write_manifest
 from wikidata.report.listener import Listener
 from wikidata.session import Session
-from wikidata.state import get_all_state
+from wikidata.state import get_all_state, summarize
 from wikidata.upload import staging
 
 Data = Callable[[Path, Scale], object]
@@ -121,6 +121,38 @@ def pack_barely(settings: Settings) -> Work:
     return lambda: [pl.read_parquet(f"{folder}/*.parquet", hive_partitioning=False).height for folder in folders]
 
 
+def fold(settings: Settings) -> Work:
+    """Every key of one table of all chunks, from the partition files, which are surveyed first."""
+    table, chunks = Table.LABELS, summarize(get_all_state(settings.state_dir)).select("chunk", "parts").rows()
+
+    def work() -> None:
+        keys: dict[str, list[folding.Local]] = {}
+        for chunk, parts in chunks:
+            partitions = survey(chunk, parts, table, settings.output_dir, settings.audit_dir)
+            schema = partitions.schemas[0][0]  # the sample has no other
+            for each in packing.bundle(partitions, schema):
+                keys.setdefault(each.key, []).append(folding.Local(chunk, partitions.folder, each))
+        block = Block(chunks[0][0], chunks[-1][0])
+        files = [folding.Folded(packed_path(table, key, block), tuple(each)) for key, each in keys.items()]
+        settings.staging_dir.mkdir()
+        folding.fold(files, table, schema, settings.staging_dir, lambda *_: Path(), lambda: False)
+
+    return work
+
+
+def fold_barely(settings: Settings) -> Work:
+    """All rows of one table, key by key, scanned and written again by polars."""
+    folders = sorted((settings.output_dir / Table.LABELS).iterdir())
+    settings.staging_dir.mkdir()
+
+    def work() -> None:
+        for folder in folders:
+            scan = pl.scan_parquet(f"{folder}/*.parquet", hive_partitioning=False)
+            scan.sink_parquet(settings.staging_dir / f"{folder.name}.parquet", compression_level=3)
+
+    return work
+
+
 def state(settings: Settings) -> Work:
     """All state files."""
     return lambda: get_all_state(settings.state_dir)
@@ -131,7 +163,9 @@ def state_barely(settings: Settings) -> Work:
     return lambda: pl.read_ndjson(settings.state_dir / "*.jsonl")
 
 
-PIECES = {each.__name__: each for each in (plan, plan_barely, pack, pack_barely, state, state_barely)}
+PIECES = {
+    each.__name__: each for each in (plan, plan_barely, pack, pack_barely, fold, fold_barely, state, state_barely)
+}
 """Each does what is not to be timed, and returns the work."""
 
 
