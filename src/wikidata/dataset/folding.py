@@ -30,7 +30,7 @@ from wikidata.errors import ManifestError, StagingError, first_line
 from wikidata.names import incoming_path
 
 KEPT_ROW_GROUP_BYTES = 4 << 20
-"""In memory, about 1 MB compressed: from this size on a row group is kept, since Xet finds nine tenths of it again."""
+"""In memory, about 1 MB compressed: from this size on, Xet can find nine tenths of a row group again (see DESIGN)."""
 DOWNLOADS_AT_ONCE = 8
 
 
