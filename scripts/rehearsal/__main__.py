@@ -19,6 +19,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
+
 from localhub.faults import Quota
 from localhub.testing import RunningHub, running_hub
 from scripts.bench.workspace import say
@@ -117,9 +119,9 @@ def inspect(sizes: Mapping[int, int], quota: Quota, contents: Contents, hub: Run
     for table, repo in REPOS.items():
         listing = list_repo(hub, repo, table)
         violations += check_listing(repo, listing, sizes)
-        for chunk, parts in sizes.items():
-            found = read_rows(hub, repo, table, listing.chunks.get(chunk, []))
-            violations += check_rows(f"{table} chunk {chunk}", contents.expected(table, chunk, parts), found)
+        found = read_rows(hub, repo, table, [file for block in listing.blocks.values() for file in block])
+        expected = pl.concat([contents.expected(table, chunk, parts) for chunk, parts in sizes.items()])
+        violations += check_rows(str(table), expected, found)
         say(f"{table}: {len(listing.sizes):,} files are read back")
         layouts |= listing.layouts
         files += len(listing.sizes)

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 import polars as pl
 
 from localhub.faults import Quota
 from scripts.rehearsal.remote import Listing
-from wikidata.names import REMOTE_COLUMNS, one, remote_manifest
+from wikidata.config import Layout
+from wikidata.names import REMOTE_COLUMNS, block_of_remote_manifest, one, remote_manifest
 from wikidata.state import Step
 
 FILES_A_REPO = 100_000
@@ -41,10 +43,39 @@ def check_listing(repo: str, listing: Listing, chunks: Collection[int]) -> Itera
             yield f"{repo}/{path}: {size_bytes:,} bytes, and the Hub advises at most {BYTES_A_FILE:,}"
     if len(listing.layouts) > 1:
         yield f"{repo}: has both layouts, {' and '.join(sorted(listing.layouts))}"
-    if unknown := [*listing.unknown, *(files[0][0] for chunk, files in listing.chunks.items() if chunk not in chunks)]:
+    foreign = (files[0][0] for block, files in listing.blocks.items() if not set(_chunks(block)) <= set(chunks))
+    if unknown := [*listing.unknown, *foreign]:
         yield f"{repo}: {len(unknown)} files or chunks that nobody made, such as {unknown[0]}"
-    if lacking := {REMOTE_COLUMNS, *(remote_manifest(one(chunk)) for chunk in chunks)} ^ set(listing.records):
+    yield from _check_names(repo, listing)
+    recorded = Counter(chunk for path in listing.records for chunk in _recorded(path))
+    wrong = {remote_manifest(one(chunk)) for chunk in {*chunks, *recorded} if recorded[chunk] != (chunk in chunks)}
+    if lacking := wrong | ({REMOTE_COLUMNS} - set(listing.records)):
         yield f"{repo}: {len(lacking)} records are missing or too many, such as {min(lacking)}"
+
+
+def _chunks(block: tuple[int, int]) -> range:
+    return range(block[0], block[1] + 1)
+
+
+def _recorded(path: str) -> range:
+    block = block_of_remote_manifest(path)
+    return block.chunks if block else range(0)
+
+
+def _check_names(repo: str, listing: Listing) -> Iterator[str]:
+    """If files are packed, each chunk of a key is in one of them, and nothing is left to be folded."""
+    if Layout.PACKED not in listing.layouts:
+        return
+    blocks_of_key: dict[str, list[tuple[int, int]]] = {}
+    for block, files in sorted(listing.blocks.items()):
+        for _, key in files:
+            blocks_of_key.setdefault(key, []).append(block)
+    for key, blocks in blocks_of_key.items():
+        for (_, last), (first, _) in pairwise(blocks):
+            if first <= last:
+                yield f"{repo}: chunk {first} of {key} is in two files"
+            if first == last + 1:
+                yield f"{repo}: chunks {last} and {first} of {key} are not folded"
 
 
 def check_rows(where: str, expected: pl.DataFrame, found: pl.DataFrame) -> Iterator[str]:

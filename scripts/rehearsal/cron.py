@@ -1,4 +1,4 @@
-"""What cron does meanwhile: one `wikidata push` after the other, and sometimes two at once."""
+"""What cron does meanwhile: one `wikidata push` after the other, sometimes two at once, and a fold after each."""
 
 import json
 import subprocess
@@ -28,7 +28,10 @@ _LOOK_SECONDS = 0.2
 
 @dataclass
 class Tick:
-    """One `wikidata push`; `peak_bytes` is the most memory of its process, as far as a look every 0.2 s tells."""
+    """One `wikidata push` or `wikidata fold`.
+
+    `peak_bytes` is the most memory of its process, as far as a look every 0.2 s tells.
+    """
 
     process: "subprocess.Popen[bytes]"
     stderr: Path
@@ -77,22 +80,33 @@ class Cron:
                 return False
             self.tick()
             pipeline.clear_pushed()
+            self.tick("fold")
             say(
                 f"{time.monotonic() - started:5.0f} s: {len(pipeline.pushed)} of {len(pipeline.sizes)} chunks pushed, "
                 f"{len(pipeline.complete)} complete, {pipeline.files:,} files made, {len(self.ticks)} ticks"
             )
             time.sleep(PAUSE_SECONDS)
             self.wait_for_quota()
-        return not self.complaints
+        return self._fold_all(started + minutes * 60)
 
-    def tick(self) -> None:
-        """Run a tick to its end, perhaps with another one beside it."""
-        running = [self._start()]
+    def _fold_all(self, deadline: float) -> bool:
+        """Tick until the fold ends with nothing left for later."""
+        while not self.complaints and time.monotonic() < deadline:
+            self.tick("fold")
+            if self.ticks[-1].process.returncode == Exit.OK:
+                return not self.complaints
+            time.sleep(PAUSE_SECONDS)
+            self.wait_for_quota()
+        return False
+
+    def tick(self, word: str = "push") -> None:
+        """Run a tick to its end, perhaps with a push beside it."""
+        running = [self._start(word)]
         delay = self._chance.uniform(0, LATEST_OVERLAP_SECONDS) if self._chance.random() < OVERLAPPING else None
         try:
             while running:
                 if delay is not None and time.monotonic() - running[0].started >= delay:
-                    running.append(self._start())
+                    running.append(self._start("push"))
                     delay = None
                 time.sleep(_LOOK_SECONDS)
                 running = [tick for tick in running if not tick.has_ended()]
@@ -114,11 +128,11 @@ class Cron:
                 self.tick()
                 time.sleep(max(0.0, not_before - time.time()))
 
-    def _start(self) -> Tick:
+    def _start(self, word: str) -> Tick:
         stderr = self.folder / f"{len(self.ticks) + 1:04d}.stderr"
         with stderr.open("wb") as errors, stderr.with_suffix(".stdout").open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "wikidata", "push"], env=self.environment, stdout=output, stderr=errors
+                [sys.executable, "-m", "wikidata", word], env=self.environment, stdout=output, stderr=errors
             )
         self.ticks.append(Tick(process, stderr))
         return self.ticks[-1]

@@ -40,10 +40,12 @@ NO_DATA = frozenset({".gitattributes", "README.md"})
 
 
 class Listing(NamedTuple):
-    """A repo's head: the size of every file; paths and keys of those with rows, by chunk; its records; the others."""
+    """A repo's head: the size of every file; paths and keys of those with rows, by the first and the last of their
+    chunks; its records; the others.
+    """
 
     sizes: Mapping[str, int]
-    chunks: Mapping[int, Sequence[tuple[str, str]]]
+    blocks: Mapping[tuple[int, int], Sequence[tuple[str, str]]]
     records: Sequence[str]
     unknown: Sequence[str]
     layouts: frozenset[Layout]
@@ -54,19 +56,21 @@ def list_repo(hub: RunningHub, repo: str, table: Table) -> Listing:
 
 
 def sort_out(table: Table, sizes: Mapping[str, int]) -> Listing:
-    """Tell which files have rows, of which chunk and key: one file for each part, or for several."""
-    pattern = re.compile(rf"{table.partition_column}=([^/]+)/chunk_([0-9]+)([-_][0-9a-z_-]+)?\.parquet")
-    chunks: dict[int, list[tuple[str, str]]] = {}
+    """Tell which files have rows, of which chunks and key: one file for each part, for a chunk, or for several."""
+    pattern = re.compile(
+        rf"{table.partition_column}=([^/]+)/chunk_([0-9]+)(?:-([0-9]+)|(-[0-9]+-of-[0-9]+(?:_[0-9]+)?))?\.parquet"
+    )
+    blocks: dict[tuple[int, int], list[tuple[str, str]]] = {}
     records, unknown, layouts = [], [], set()
     for path in sizes:
         if match := pattern.fullmatch(path):
-            chunks.setdefault(int(match[2]), []).append((path, match[1]))
-            layouts.add(Layout.FILES if match[3] else Layout.PACKED)
+            blocks.setdefault((int(match[2]), int(match[3] or match[2])), []).append((path, match[1]))
+            layouts.add(Layout.FILES if match[4] else Layout.PACKED)
         elif path.startswith(f"{RECORDS_FOLDER}/"):
             records.append(path)
         elif path not in NO_DATA:
             unknown.append(path)
-    return Listing(sizes, chunks, records, unknown, frozenset(layouts))
+    return Listing(sizes, blocks, records, unknown, frozenset(layouts))
 
 
 def read_rows(hub: RunningHub, repo: str, table: Table, files: Sequence[tuple[str, str]]) -> pl.DataFrame:

@@ -85,11 +85,11 @@ def test_every_row_must_be_there_exactly_once_as_it_was_made() -> None:
 
 def test_files_of_both_layouts_are_told_apart_by_chunk() -> None:
     parts = ["language=en/chunk_3-00000-of-00002.parquet", "language=en/chunk_3-00001-of-00002_1.parquet"]
-    packed = ["language=no/chunk_3.parquet", "language=zh-hant/chunk_30.parquet"]
+    packed = ["language=no/chunk_3.parquet", "language=zh-hant/chunk_30.parquet", "language=no/chunk_4-6.parquet"]
     other = ["README.md", ".gitattributes", "chunk_3.parquet", "site=enwiki/chunk_3.parquet"]
     listing = sort_out(LABELS, dict.fromkeys([*parts, *packed, *other], 1))
     of_chunk_3 = [(parts[0], "en"), (parts[1], "en"), (packed[0], "no")]
-    assert listing.chunks == {3: of_chunk_3, 30: [(packed[1], "zh-hant")]}
+    assert listing.blocks == {(3, 3): of_chunk_3, (30, 30): [(packed[1], "zh-hant")], (4, 6): [(packed[2], "no")]}
     assert listing.unknown == other[2:]
     assert listing.layouts == {Layout.FILES, Layout.PACKED}
 
@@ -110,6 +110,21 @@ def test_a_repo_keeps_to_the_limits_of_the_hub_and_has_nothing_else() -> None:
     listing = sort_out(LABELS, {"manifests/chunk_3.csv": 1, "manifests/chunk_4.csv": 1})
     complaint = "repo: 2 records are missing or too many, such as manifests/chunk_4.csv"
     assert list(check_listing("repo", listing, [3])) == [complaint]
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (["chunk_3-5"], []),
+        (["chunk_3", "chunk_5"], []),
+        (["chunk_3-4", "chunk_4-5"], ["repo: chunk 4 of en is in two files"]),
+        (["chunk_3", "chunk_4-5"], ["repo: chunks 3 and 4 of en are not folded"]),
+    ],
+)
+def test_each_chunk_is_in_one_file_and_nothing_is_left_to_be_folded(names: list[str], complaint: list[str]) -> None:
+    records = ["manifests/columns.json", "manifests/chunk_3-5.csv"]
+    paths = [*records, *(f"language=en/{name}.parquet" for name in names)]
+    assert list(check_listing("repo", sort_out(LABELS, dict.fromkeys(paths, 1)), [3, 4, 5])) == complaint
 
 
 def test_commits_are_counted_in_any_window() -> None:
@@ -205,7 +220,7 @@ def test_two_chunks_from_init_to_push(
     with running_hub(tmp_path / "box" / "hub") as hub:
         repo = rehearsal.REPOS[LABELS]
         doubled, lost = sorted(path for path in hub.files(repo) if path.startswith("language=en/"))
-        hub.replace_file(repo, "language=en/chunk_3-copy.parquet", hub.read(repo, doubled))
+        hub.replace_file(repo, "language=en/chunk_3-00000-of-00009.parquet", hub.read(repo, doubled))
         hub.delete_file(repo, lost)
         violations = "\n".join(rehearsal.inspect(SIZES, Quota(12, 3.0), CONTENTS, hub, {}))
     assert "rows are missing" in violations
