@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -36,8 +35,12 @@ class Chunk:
     scale: Scale
 
 
-class _Basis(NamedTuple):
-    """What a plan of any chunk begins with."""
+@dataclass(frozen=True)
+class Basis:
+    """What a plan of any chunk begins with.
+
+    `schema` is that of every file, `records` what the repo records, `folders` those of keys that it has.
+    """
 
     chunk: int
     repo_id: str
@@ -49,22 +52,14 @@ class _Basis(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Basis):
     """What a table of a chunk has to become on the Hub, and the rows of its manifest that the Hub lacks.
 
-    `schema` is that of every file, `records` what the repo records, `folders` those of keys that it has.
     `possible_orphans` are paths that the Hub must not have, because their rows would count twice; `snapshot` has what
     it has of these and of the manifest. If the chunk is folded, the manifest is that of its block, as it is recorded,
     and `rewrite` is what has to change in it, if anything has.
     """
 
-    chunk: int
-    repo_id: str
-    layout: Layout
-    partitions: Partitions
-    schema: pa.Schema
-    records: Records
-    folders: Sequence[str]
     manifest: Manifest
     possible_orphans: list[str]
     snapshot: Snapshot
@@ -104,14 +99,14 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
     else:
         schema = unify(partitions, published)
         bundles = packing.bundle(partitions, schema)
-    basis = _Basis(whole.number, repo_id, layout, partitions, schema, records, folders)
+    basis = Basis(whole.number, repo_id, layout, partitions, schema, records, folders)
     if any(not each.block.is_one for each in records.of(one(whole.number))):
         return _compare_folded(session, basis, overview, bundles)
     return _compare(session, basis, whole.parts, overview, bundles, write)
 
 
 def _compare(
-    session: Session, basis: _Basis, parts: int, overview: Overview, bundles: list[packing.Bundle], write: bool
+    session: Session, basis: Basis, parts: int, overview: Overview, bundles: list[packing.Bundle], write: bool
 ) -> Plan:
     chunk, table = basis.chunk, basis.partitions.table
     before = [find_manifest(session.settings.manifest_dir, one(chunk), table), basis.records.manifests.get(one(chunk))]
@@ -124,10 +119,11 @@ def _compare(
     else:
         files = basis.partitions.files.select(list(SCHEMA))
         manifest = Manifest(one(chunk), table, basis.partitions.folder, files)
-    return Plan(*basis, manifest, orphans, snapshot, lacking(manifest, snapshot.files))
+    missing = lacking(manifest, snapshot.files)
+    return Plan(**vars(basis), manifest=manifest, possible_orphans=orphans, snapshot=snapshot, missing=missing)
 
 
-def _compare_folded(session: Session, basis: _Basis, overview: Overview, bundles: list[packing.Bundle]) -> Plan:
+def _compare_folded(session: Session, basis: Basis, overview: Overview, bundles: list[packing.Bundle]) -> Plan:
     """The plan of a chunk of which rows are in folded files: their manifest as it is, and what has to change in it."""
     chunk, recorded = basis.chunk, basis.records.of(one(basis.chunk))
     manifest = max(recorded, key=lambda each: len(each.block.chunks))
@@ -140,7 +136,9 @@ def _compare_folded(session: Session, basis: _Basis, overview: Overview, bundles
     rows = [(file.path, file.size_bytes, "", file.rows) for file in made]
     orphans = likely - paths - {file.path for file in made} - {*(rewrite.removed if rewrite else ())}
     missing = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    return Plan(*basis, manifest, sorted(orphans), snapshot, missing, rewrite)
+    return Plan(
+        **vars(basis), manifest=manifest, possible_orphans=sorted(orphans), snapshot=snapshot, missing=missing, rewrite=rewrite
+    )
 
 
 def synced(session: Session, chunk: int | None, table: Table, overview: Overview, write: bool) -> Records:
@@ -219,7 +217,7 @@ def _known(
     }
 
 
-def _possible_orphans(basis: _Basis, parts: int, produced: list[str], before: Sequence[Manifest | None]) -> list[str]:
+def _possible_orphans(basis: Basis, parts: int, produced: list[str], before: Sequence[Manifest | None]) -> list[str]:
     """Paths that the Hub must not have: likely ones, and what earlier manifests had."""
     likely = layouts.possible_orphans(basis.layout, basis.chunk, parts, produced, basis.folders)
     recorded = [path for manifest in before if manifest for path in manifest.files["path"]]

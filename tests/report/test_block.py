@@ -1,7 +1,7 @@
 """The block of progress: aligned, as wide as the terminal, with which of how many and the time that is left."""
 
 import io
-import time
+from threading import Event
 
 import pytest
 from rich.console import Console
@@ -20,6 +20,20 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+
+class Screen(io.StringIO):
+    """What is written to it, and whether some words have been `shown`."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words, self.shown = words, Event()
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self.words in self.getvalue():
+            self.shown.set()
+        return written
 
 
 @pytest.fixture
@@ -82,14 +96,13 @@ def test_what_waited_goes_on_with_what_it_did(clock: Clock) -> None:
 
 
 def test_it_is_on_the_screen_while_a_table_is_at_work_and_then_taken_away() -> None:
-    screen = io.StringIO()
+    screen = Screen("links")
     block = ProgressBlock(Console(file=screen, width=80, force_terminal=True, color_system=None))
     for table in (Table.LABELS, Table.LINKS):
         block.begin(table)
     block.end(Table.LABELS, "done")
-    time.sleep(0.5)
+    assert screen.shown.wait(30)  # it is drawn again without being told
     assert block.live is not None
     block.end(Table.LINKS, "failed")
     assert block.live is None
-    assert "links" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")

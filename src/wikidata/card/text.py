@@ -24,7 +24,7 @@ SOURCE = "philippesaade/wikidata"
 
 _TEMPLATE = Path(__file__).with_name("card.md")
 _NO_VIEWER = "viewer: false  # until all chunks are there"
-"""Each commit of data makes the Hub's viewer start anew. By its comment this line is known as ours."""
+"""The Hub's viewer computes everything again after each commit of data. By its comment this line is known as ours."""
 _GENERATED_KEYS = ("configs", "language", "language_bcp47", "license", "pretty_name", "size_categories", "tags")
 _BAR_CHARACTERS = 20
 _SIZES = (
