@@ -134,10 +134,10 @@ def _compare_folded(session: Session, basis: Basis, overview: Overview, bundles:
     rewrite = replacement(basis.records, chunk, here, snapshot.files)
     made = rewrite.made if rewrite else ()
     rows = [(file.path, file.size_bytes, "", file.rows) for file in made]
-    orphans = likely - paths - {file.path for file in made} - {*(rewrite.removed if rewrite else ())}
+    orphans = sorted(likely - paths - {file.path for file in made} - {*(rewrite.removed if rewrite else ())})
     missing = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     return Plan(
-        **vars(basis), manifest=manifest, possible_orphans=sorted(orphans), snapshot=snapshot, missing=missing, rewrite=rewrite
+        **vars(basis), manifest=manifest, possible_orphans=orphans, snapshot=snapshot, missing=missing, rewrite=rewrite
     )
 
 
