@@ -3,10 +3,10 @@
 import sys
 
 from localhub.faults import Latency
-from scripts.bench.data import Scale, chunks_to_fold, huge_chunk, large_key, pushed_states
+from scripts.bench.data import CHUNKS_TO_FOLD, Scale, chunks_to_fold, huge_chunk, large_key, pushed_states
 from scripts.bench.measure import OURS, Comparison, Row, Side
 from scripts.bench.pieces import command, piece
-from scripts.bench.pushes import CLI, HF, LIBRARY, each, ours, pushing, pushing_to_repo
+from scripts.bench.pushes import CLI, HF, LIBRARY, each, folding_by_xet, ours, pushing, pushing_to_repo
 from scripts.bench.readers import LAYOUTS, READERS, reading
 from wikidata.config import Layout, Table
 
@@ -100,7 +100,15 @@ def fold(scale: Scale) -> Comparison:
     """Folding one table of 16 chunks, from the partition files."""
     bare, size = "polars, from scan to sink, key by key", scale.small
     sides = {OURS: piece("fold", chunks_to_fold), bare: piece("fold_barely", chunks_to_fold)}
-    return Comparison("fold", sides, [Row(f"fold 16 chunks × {size.parts} parts × {size.keys} keys", bare, 1.3)])
+    what = f"fold {CHUNKS_TO_FOLD} chunks × {size.parts} parts × {size.keys} keys"
+    return Comparison("fold", sides, [Row(what, bare, 1.3)])
+
+
+def fold_by_xet(scale: Scale) -> Comparison:
+    """What a fold sends of what the Hub has already."""
+    what = f"fold {CHUNKS_TO_FOLD} chunks × {scale.key_bytes >> 18:,} KiB by Xet: bytes sent"
+    row = Row(what, "those of the folded file", 0.1, "sent_bytes", limit="folded_bytes")
+    return Comparison("fold_by_xet", {OURS: folding_by_xet}, [row], runs=1)
 
 
 def key(scale: Scale) -> Comparison:
@@ -142,4 +150,4 @@ def readers(_: Scale) -> Comparison:
     return Comparison("readers", sides, rows, runs=1)
 
 
-COMPARISONS = (cron, state, small, large, latency, plan, pack, fold, key, grown, readers)
+COMPARISONS = (cron, state, small, large, latency, plan, pack, fold, fold_by_xet, key, grown, readers)

@@ -22,6 +22,7 @@ from wikidata.state import Step
 
 CHUNK = 3
 ROWS = 5
+CHUNKS_TO_FOLD = 16
 MOST_PARTS = 86
 RANDOM_BYTES_A_ROW = 180
 
@@ -73,7 +74,19 @@ def write_chunk(root: Path, size: Size) -> None:
 def chunks_to_fold(root: Path, scale: Scale) -> None:
     """Write chunks that are folded together."""
     size = scale.small
-    write_sample(root, chunks=dict.fromkeys(range(16), size.parts), keys=size.keys, rows=1000, process_files=False)
+    chunks = dict.fromkeys(range(CHUNKS_TO_FOLD), size.parts)
+    write_sample(root, chunks=chunks, keys=size.keys, rows=1000, process_files=False)
+
+
+def chunks_of_a_key(root: Path, scale: Scale) -> None:
+    """Write the same number of chunks with one key of `labels`, which are 1/256 of the large key each."""
+    make_folders(root)
+    rows = -(-(scale.key_bytes >> 8) // RANDOM_BYTES_A_ROW)
+    for chunk in range(CHUNKS_TO_FOLD):
+        file = Source(chunk, 0, 1)
+        path = root / RESULTS / Table.LABELS / "language=en" / f"{file.stem}.parquet"
+        _random_labels(chunk * rows, rows).write_parquet(path, mkdir=True)
+        write_state(root, file, Step.PARTITION)
 
 
 def huge_chunk(root: Path, scale: Scale) -> None:

@@ -25,6 +25,8 @@ Runs = Mapping[str, Sequence[Measured]]
 class Row(NamedTuple):
     """A row of the table: a `side` against another, or against a `limit` that `against` describes.
 
+    The limit may be the name of something else that the side measures.
+
     `name` is that of what is measured; the `goal` is the highest ratio that is good enough.
     """
 
@@ -33,7 +35,7 @@ class Row(NamedTuple):
     goal: float | None = None
     name: str = "seconds"
     side: str = OURS
-    limit: float | None = None
+    limit: float | str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,11 @@ def result_of(row: Row, runs: Runs, is_judged: bool) -> dict[str, Any]:
     `holds` says whether the goal does, None if there is none or it is not judged.
     """
 
-    def median(side: str) -> float | None:
-        return statistics.median(run[row.name] for run in runs[side]) if runs.get(side) else None
+    def median(side: str, name: str = row.name) -> float | None:
+        return statistics.median(run[name] for run in runs[side]) if runs.get(side) else None
 
     ours, peer = median(row.side), median(row.against) if row.limit is None else row.limit
+    peer = median(row.side, peer) if isinstance(peer, str) else peer
     ratio = ours / peer if ours is not None and peer else None
     holds = None if row.goal is None or not is_judged else ratio is not None and ratio <= row.goal
     return {**row._asdict(), "ours": ours, "peer": peer, "ratio": ratio, "holds": holds}

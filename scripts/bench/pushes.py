@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from localhub.faults import Latency
 from localhub.testing import RunningHub, running_hub
-from scripts.bench.data import CHUNK, Size, hub_with_files, write_chunk
+from scripts.bench.data import CHUNK, CHUNKS_TO_FOLD, Size, chunks_of_a_key, hub_with_files, write_chunk
 from scripts.bench.measure import Measured, Side
 from scripts.bench.workspace import SideError, Workspace, environment_of, run
+from scripts.sample.source_files import STATE
 from wikidata.config import HF_USER, ROOT, Layout, Table, target_repos
 from wikidata.names import parse_data_file
+from wikidata.state import raise_to_push
 
 NO_LATENCY = Latency()
 
@@ -94,6 +96,25 @@ def pushing_to_repo(size: Size, layout: Layout, *, has_files: bool) -> Side:
                 return _timed(hub, ours(layout), task, size)
 
     return side
+
+
+def folding_by_xet(workspace: Workspace) -> Measured:
+    """Push chunks of one key, fold them, and measure the fold: the bytes sent, and those of the folded files."""
+    with workspace.folder() as root, running_hub(root / "hub", arguments=["--xet"]) as hub:
+        chunks_of_a_key(root, workspace.scale)
+        environment = environment_of(root, hub.environment | {"LAYOUT": "packed"})
+        run(["make", "push", f"TABLE={Table.LABELS}"], environment)
+        for chunk in range(CHUNKS_TO_FOLD):
+            raise_to_push(root / STATE, chunk)
+        hub.reset_counts()
+        started = time.perf_counter()
+        run(["make", "fold", f"TABLE={Table.LABELS}"], environment)
+        seconds, sent = time.perf_counter() - started, hub.counts().uploaded_bytes
+        files = hub.files(target_repos(HF_USER)[Table.LABELS])
+        folded = [file.size for path, file in files.items() if parse_data_file(path)]
+    if len(folded) != 1:
+        raise SideError(f"{len(folded)} files are left of one key")
+    return {"seconds": seconds, "sent_bytes": sent, "folded_bytes": folded[0]}
 
 
 def _task(workspace: Workspace, box: Path, size: Size, hub: RunningHub) -> Task:

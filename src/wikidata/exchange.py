@@ -10,7 +10,7 @@ of the manifests, which the next run fetches.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from wikidata.config import Table
 from wikidata.dataset.folding import Segment, fold
+from wikidata.dataset.heads import write_heads
 from wikidata.dataset.layout import Scale
 from wikidata.dataset.survey import content_of
 from wikidata.deliver import Delivery, deliver
@@ -31,7 +32,9 @@ from wikidata.repo_records import Records
 from wikidata.rewrite import Rewrite, frame_of, is_there
 from wikidata.session import Session
 from wikidata.sync import sync
+from wikidata.upload import run as upload
 from wikidata.upload import staging
+from wikidata.upload.finder import LIBRARY, find_uploader
 
 _READ_AT_ONCE_BYTES = 8 << 20
 _REVISIONS_TO_TRY = 200
@@ -67,8 +70,10 @@ def exchange(session: Session, job: Exchange) -> Records:
         if sent.files.height:
             paths = sent.files["path"].to_list()
             snapshot = session.hub.look_up(job.repo_id, session.hub.head(job.repo_id), paths)
-            delivery = Delivery(sent, job.repo_id, snapshot, lacking(sent, snapshot.files), paths, f"Send: {job.words}")
-            deliver(session, delivery)
+            missing = lacking(sent, snapshot.files)
+            if missing.height:
+                _send_heads(session, job, folder)
+            deliver(session, Delivery(sent, job.repo_id, snapshot, missing, paths, f"Send: {job.words}"))
         job.check()
         session.listener.doing(job.table, "recording")
         after = job.rewrite.after(job.table, settings.manifest_dir, frame_of(new))
@@ -141,6 +146,21 @@ def _sent(job: Exchange, folder: Path, new: list[Segment]) -> Manifest:
     return Manifest(
         job.rewrite.block, job.table, folder, files_of(frame_of(new).sort("path", "chunk")).with_columns(path)
     )
+
+
+def _send_heads(session: Session, job: Exchange, made: Path) -> None:
+    """Let Xet know what the files were made from; if that fails, it sends more than it has to."""
+    settings, block = session.settings, job.rewrite.block
+    folder = staging.heads_folder(settings.staging_dir, block, job.table)
+    try:
+        number = write_heads(job.rewrite.made, made, folder)
+        if number:
+            sender = replace(find_uploader(LIBRARY, settings.manifest_dir), target="preupload")
+            log = upload.log_file(settings, block, job.table)
+            run = upload.Upload(sender, block, job.table, job.repo_id, folder, number, job.words, log)
+            upload.run(run, settings, session.hub.token, lambda *_: None)
+    finally:
+        staging.clear(folder)
 
 
 def _moves(session: Session, job: Exchange, sent: Manifest, new: list[Segment], revision: str | None) -> Moves:

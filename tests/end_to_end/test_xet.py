@@ -4,7 +4,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
+import polars as pl
 import pytest
 
 from localhub.faults import Endpoint, Fault, Quota
@@ -140,3 +142,35 @@ def test_a_store_that_never_answers_is_given_up(box: Box, hub: RunningHub) -> No
     hub.clear_faults()
     assert box.wikidata(*ONE_TABLE).returncode == 0
     assert_arrived(box, hub, 3, [LABELS])
+
+
+@pytest.fixture
+def pushed(new_box: NewBox, hub: RunningHub, tmp_path: Path) -> Box:
+    """Four chunks with one key, whose row groups are large enough to be kept by a fold."""
+    box = new_box("large", chunks=dict.fromkeys(range(4), 1), keys=1, rows=8000)
+    box.settings |= {"HF_HUB_DISABLE_XET": "", "HF_HOME": str(tmp_path / "home"), "FOLD": "4", "LAYOUT": "packed"}
+    for path in (path for chunk in range(4) for path in box.files(LABELS, chunk)):
+        frame = pl.read_parquet(path)
+        frame.with_columns(label=pl.Series([token_hex(300) for _ in range(frame.height)])).write_parquet(path)
+    assert box.wikidata("push").returncode == 0
+    hub.reset_counts()
+    return box
+
+
+def test_a_fold_sends_little_of_what_the_store_has(pushed: Box, hub: RunningHub) -> None:
+    folded = pushed.wikidata("fold", "--table", "labels")
+    assert (folded.returncode, folded.stderr) == (0, "")
+    counts = hub.counts()
+    (size_bytes,) = [file.size for path, file in hub.files(REPO).items() if path.endswith(".parquet")]
+    assert counts.requests[Endpoint.XET_CHUNK] == 4  # whether it has the first piece of each source
+    assert counts.uploaded_bytes < 0.2 * size_bytes
+    assert pushed.wikidata("verify", "--table", "labels", DEEP="1").returncode == 0
+
+
+def test_a_fold_that_cannot_tell_what_the_store_has_sends_all(pushed: Box, hub: RunningHub) -> None:
+    hub.set_faults(Fault("lfs_batch", status=403))
+    folded = pushed.wikidata("fold", "--table", "labels")
+    assert (folded.returncode, folded.stderr) == (0, "")
+    assert hub.struck() == [1]
+    assert hub.counts().uploaded_bytes > 2_000_000
+    assert pushed.wikidata("verify", "--table", "labels", DEEP="1").returncode == 0

@@ -28,6 +28,11 @@ def packed_folder(staging_dir: Path, block: Block, table: Table) -> Path:
     return staging_dir / block.name / f"{table}.packed"
 
 
+def heads_folder(staging_dir: Path, block: Block, table: Table) -> Path:
+    """Where the heads of the files that folded ones were made from are written."""
+    return staging_dir / block.name / f"{table}.heads"
+
+
 def lay_out(folder: Path, source: Path, paths: Iterable[str]) -> None:
     """Recreate `folder` so that it holds the `paths`, relative to `source`, and nothing else.
 

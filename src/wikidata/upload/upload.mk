@@ -4,7 +4,7 @@
 WATCH = "$$WIKIDATA" -P -m wikidata watch --lifeline --log "$${LOG:?is set by wikidata push}" --folder "$$FOLDER" \
 	--stall-minutes "$$STALL_MINUTES" --timeout-hours "$$UPLOAD_TIMEOUT" --
 
-.PHONY: upload-large-folder upload-folder upload-by-library
+.PHONY: upload-large-folder upload-folder upload-by-library preupload
 
 upload-large-folder:
 	$(WATCH) "$$UPLOADER" upload-large-folder "$$REPO" "$$FOLDER" --repo-type dataset --num-workers "$${WORKERS:-1}" --no-report --no-bars
@@ -14,3 +14,6 @@ upload-folder:
 
 upload-by-library:
 	$(WATCH) "$$WIKIDATA" -P -m wikidata.upload.library "$$REPO" "$$FOLDER" "$${WORKERS:-1}" "$$MESSAGE"
+
+preupload:
+	$(WATCH) "$$WIKIDATA" -P -m wikidata.upload.preupload "$$REPO" "$$FOLDER"
