@@ -3,7 +3,15 @@
 import sys
 
 from localhub.faults import Latency
-from scripts.bench.data import CHUNKS_TO_FOLD, Scale, chunks_to_fold, huge_chunk, large_key, pushed_states
+from scripts.bench.data import (
+    CHUNKS_TO_FOLD,
+    Scale,
+    chunks_of_a_key,
+    chunks_to_fold,
+    huge_chunk,
+    large_key,
+    pushed_states,
+)
 from scripts.bench.measure import OURS, Comparison, Row, Side
 from scripts.bench.pieces import command, piece
 from scripts.bench.pushes import CLI, HF, LIBRARY, each, folding_by_xet, ours, pushing, pushing_to_repo
@@ -97,11 +105,15 @@ def pack(scale: Scale) -> Comparison:
 
 
 def fold(scale: Scale) -> Comparison:
-    """Folding one table of 16 chunks, from the partition files."""
-    bare, size = "polars, from scan to sink, key by key", scale.small
-    sides = {OURS: piece("fold", chunks_to_fold), bare: piece("fold_barely", chunks_to_fold)}
-    what = f"fold {CHUNKS_TO_FOLD} chunks × {size.parts} parts × {size.keys} keys"
-    return Comparison("fold", sides, [Row(what, bare, 1.3)])
+    """Folding one table of 16 chunks, from the partition files: many small ones, or a few of one large key."""
+    sides: dict[str, Side] = {}
+    rows: list[Row] = []
+    small = f"{scale.small.parts} parts × {scale.small.keys} keys"
+    for data, what in ((chunks_to_fold, small), (chunks_of_a_key, f"{scale.key_bytes >> 18:,} KiB of one key")):
+        name, bare = f"fold {CHUNKS_TO_FOLD} chunks × {what}", f"polars, from scan to sink: {what}"
+        sides |= {name: piece("fold", data), bare: piece("fold_barely", data)}
+        rows.append(Row(name, bare, 1.3, side=name))
+    return Comparison("fold", sides, rows)
 
 
 def fold_by_xet(scale: Scale) -> Comparison:

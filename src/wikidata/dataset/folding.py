@@ -140,15 +140,20 @@ def _segments(file: Folded, size_bytes: int, digest: str) -> list[Segment]:
     return segments
 
 
-def _joined(parts: Iterable[Local | Segment]) -> list[Local | Segment]:
-    """The same, with segments that follow each other in a file as one, so that no row group is read twice."""
-    joined: list[Local | Segment] = []
+def _joined(parts: Iterable[Local | Segment]) -> list[list[Local] | Segment]:
+    """The same, with what is read at once as one: partition files here, and segments that follow each other in a file.
+
+    So no row group is read twice.
+    """
+    joined: list[list[Local] | Segment] = []
     for part in parts:
         last = joined[-1] if joined else None
         if isinstance(part, Segment) and isinstance(last, Segment) and part.follows(last):
             joined[-1] = last._replace(rows=last.rows + part.rows)
+        elif isinstance(part, Local) and isinstance(last, list) and part.folder == last[0].folder:
+            last.append(part)
         else:
-            joined.append(part)
+            joined.append([part] if isinstance(part, Local) else part)
     return joined
 
 
@@ -167,19 +172,22 @@ def _size(part: Local | Segment) -> int:
     return part.bundle.size_bytes if isinstance(part, Local) else part.size_bytes
 
 
-def _checked(part: Local | Segment, copies: dict[str, Path], table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
+def _checked(
+    part: list[Local] | Segment, copies: dict[str, Path], table: Table, schema: pa.Schema
+) -> Iterator[pa.Table]:
     """The row groups of a part, as many rows as it is known to have."""
-    chunk, wanted, _ = _facts(part)
-    if isinstance(part, Local):
-        groups = row_groups_of(part.bundle, part.folder, table, schema)
-    else:
+    if isinstance(part, Segment):
         groups = _rows_of(copies[part.path], part, table, schema)
-    rows = 0
+    else:
+        groups = row_groups_of([each.bundle for each in part], part[0].folder, table, schema)
+    first, *others = [part] if isinstance(part, Segment) else part
+    rows, wanted = 0, sum(_facts(each)[1] for each in (first, *others))
     for group in groups:
         rows += group.num_rows
         yield group
     if rows != wanted:
-        raise ManifestError(f"{table}: {_place(part)} has {rows} rows from chunk {chunk} on, not {wanted}: make verify")
+        what = f"{_place(first)} has {rows} rows from chunk {first.chunk} on, not {wanted}"
+        raise ManifestError(f"{table}: {what}: make verify")
 
 
 def _rows_of(copy: Path, segment: Segment, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -68,15 +68,16 @@ class Packed(NamedTuple):
 
 def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
     """What there is to pack, one for each key, sorted by path."""
-    bundles = []
-    ordered = partitions.files.sort("key", "part", "split")
     is_uniform = all(each.equals(schema) for each, _ in partitions.schemas) and all(map(_is_plain, schema.types))
-    for (key,), files in ordered.group_by("key", maintain_order=True):
-        digest = hashlib.sha256(_format_of(schema).encode())
-        digest.update(files.select("path", "size_bytes", "sha256", "rows").write_csv().encode())
-        path = packed_path(partitions.table, str(key), one(partitions.chunk))
-        size_bytes, rows = int(files["size_bytes"].sum()), int(files["rows"].sum())
-        bundles.append(Bundle(path, str(key), tuple(files["path"]), size_bytes, rows, digest.hexdigest(), is_uniform))
+    lines = pl.concat_str("path", "size_bytes", "sha256", "rows", separator=",").str.join("\n")
+    found = partitions.files.sort("key", "part", "split").group_by("key", maintain_order=True)
+    bundles = []
+    for key, sources, size_bytes, rows, listed in found.agg(
+        "path", pl.col("size_bytes").sum(), pl.col("rows").sum(), lines.alias("listed")
+    ).iter_rows():
+        digest = hashlib.sha256(f"{_format_of(schema)}path,size_bytes,sha256,rows\n{listed}\n".encode()).hexdigest()
+        path = packed_path(partitions.table, key, one(partitions.chunk))
+        bundles.append(Bundle(path, key, tuple(sources), size_bytes, rows, digest, is_uniform))
     return sorted(bundles, key=lambda each: each.path)
 
 
@@ -138,7 +139,7 @@ def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: P
     target = folder / each.path
     temporary = target.with_name(f".{target.name}.tmp")
     try:
-        size_bytes, digest, rows = write_parquet(temporary, row_groups_of(each, source, table, schema), schema)
+        size_bytes, digest, rows = write_parquet(temporary, row_groups_of([each], source, table, schema), schema)
         if rows != each.rows:
             raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
         temporary.replace(target)
@@ -147,15 +148,33 @@ def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: P
     return Packed(each.path, size_bytes, digest, rows, each.sources_sha256)
 
 
-def row_groups_of(each: Bundle, source: Path, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The row groups of a packed file in their order, from the partition files below `source`.
+def row_groups_of(bundles: Sequence[Bundle], source: Path, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The row groups of packed files, one file after the other, from the partition files below `source`.
 
-    Raises ManifestError if one of them cannot be read.
+    Small ones are read together. Raises ManifestError if one of the partition files cannot be read.
     """
-    tables = _read_at_once(each, source, schema) or (
-        _conform(part, schema, each.key, table) for part in _read(each, source, table)
-    )
-    return _row_groups(tables)
+    for together in _by_size(bundles):
+        whole = _read_at_once(together, source, schema)
+        first_row = 0
+        for each in together:
+            if whole is None:
+                yield from _row_groups(_conform(part, schema, each.key, table) for part in _read(each, source, table))
+            else:
+                yield from _row_groups(_slices(whole.slice(first_row, each.rows)))
+            first_row += each.rows
+
+
+def _by_size(bundles: Iterable[Bundle]) -> Iterator[list[Bundle]]:
+    """Put bundles together that are small enough to be read at once, in the same order."""
+    held: list[Bundle] = []
+    size_bytes = 0
+    for each in bundles:
+        if held and size_bytes + each.size_bytes > _SMALL_KEY_BYTES:
+            yield held
+            held, size_bytes = [], 0
+        held.append(each)
+        size_bytes += each.size_bytes
+    yield held
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -170,16 +189,22 @@ def _is_plain(kind: pa.DataType) -> bool:
     )
 
 
-def _read_at_once(each: Bundle, source: Path, schema: pa.Schema) -> list[pa.Table] | None:
-    """All rows of a small key; None if it is large, or has to be read file by file to find out what is wrong."""
-    if not each.is_uniform or each.size_bytes > _SMALL_KEY_BYTES:
+def _read_at_once(bundles: Sequence[Bundle], source: Path, schema: pa.Schema) -> pa.Table | None:
+    """All rows of small keys; None if they are large, or have to be read file by file to find out what is wrong."""
+    size_bytes, rows = sum(each.size_bytes for each in bundles), sum(each.rows for each in bundles)
+    if size_bytes > _SMALL_KEY_BYTES or not all(each.is_uniform for each in bundles):
         return None
+    paths = [f"{source}/{path}" for each in bundles for path in each.sources]
     try:
-        frame = pl.read_parquet([f"{source}/{path}" for path in each.sources], hive_partitioning=False, glob=False)
-        rows = frame.to_arrow().cast(schema).combine_chunks()
+        whole = pl.read_parquet(paths, hive_partitioning=False, glob=False).to_arrow().cast(schema).combine_chunks()
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError):
         return None
-    return [rows.slice(start, _SLICE_ROWS) for start in range(0, max(rows.num_rows, 1), _SLICE_ROWS)]
+    return whole if whole.num_rows == rows else None
+
+
+def _slices(whole: pa.Table) -> Iterator[pa.Table]:
+    for start in range(0, whole.num_rows, _SLICE_ROWS):
+        yield whole.slice(start, _SLICE_ROWS)
 
 
 def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
