@@ -88,7 +88,7 @@ hub: $(VENV)/dev ## run a Hub on localhost in the foreground, and say what to ex
 bench: $(VENV)/dev $(HF)/ready $(READERS)/ready ## measure against what a user would run instead; QUICK=1 for a smoke run
 	"$$WIKIDATA" -m scripts.bench $(BENCH_FLAGS)
 
-rehearsal: $(VENV)/dev ## push and fold all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them
+rehearsal: $(VENV)/dev $(READERS)/ready ## push and fold all 113 chunks, small ones, to a Hub with quota and faults; QUICK=1 for ten of them
 	"$$WIKIDATA" -m scripts.rehearsal $(REHEARSAL_FLAGS)
 
 test: $(VENV)/dev $(READERS)/ready ## run all tests

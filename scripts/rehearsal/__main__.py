@@ -2,8 +2,9 @@
 
 A pipeline completes chunks in random order while cron pushes them, sometimes twice at once. The Hub has a commit quota
 and fails now and then. At the end every chunk is at PUSH, and every row is on the Hub exactly once: all files are read
-back and compared with what was made. Prints a report and writes it to `bench/rehearsal.json`; exit code 1, and a line
-for each thing, if something does not hold.
+back and compared with what was made, also as they were at earlier revisions, and by the programs of .venv-readers.
+Prints a report and writes it to `bench/rehearsal.json`; exit code 1, and a line for each thing, if something does not
+hold.
 
 QUICK=1 takes ten chunks and a few minutes. LAYOUT and the other settings of `make` are passed on to the pushes; with
 LAYOUT=auto all chunks of 36 keys come to too many files and are packed, and the ten of QUICK=1 are not.
@@ -28,7 +29,9 @@ from scripts.rehearsal.checks import check_commits, check_listing, check_rows, c
 from scripts.rehearsal.chunks import read_sizes
 from scripts.rehearsal.contents import Contents
 from scripts.rehearsal.cron import Cron
+from scripts.rehearsal.history import check_history
 from scripts.rehearsal.pipeline import Pipeline
+from scripts.rehearsal.readers import Question, check_readers
 from scripts.rehearsal.remote import FAULTS, QUOTA, list_repo, read_rows
 from scripts.rehearsal.report import Figures, count_pushes, write_report
 from wikidata.config import FOLDERS, HF_USER, target_repos
@@ -47,7 +50,8 @@ def main() -> int:
     say(f"{len(sizes)} chunks of {sum(sizes.values()):,} parts in {root}")
     contents = Contents(given.seed, given.keys, given.rows)
     pipeline = Pipeline(root, contents, sizes, given.seed)
-    figures, violations = rehearse(pipeline, contents, Quota(given.commits, given.window), given.minutes)
+    quota = Quota(given.commits, given.window)
+    figures, violations = rehearse(pipeline, contents, quota, given.minutes, given.readers)
     options = {name: value for name, value in vars(given).items() if name != "root"}
     write_report(REPORT, options | {"layout": os.environ.get("LAYOUT", "")}, figures, violations)
     if violations:
@@ -67,11 +71,14 @@ def _parser(is_quick: bool) -> argparse.ArgumentParser:
     add("--commits", type=int, default=QUOTA.commits, metavar="N", help="the Hub's commit quota (%(default)s) …")
     add("--window", type=float, default=QUOTA.window_seconds, metavar="SECONDS", help="… in so long (%(default)s)")
     add("--minutes", type=float, default=minutes, metavar="N", help="give up after so long (%(default)s)")
+    add("--no-readers", dest="readers", action="store_false", help="do without .venv-readers")
     add("--root", type=Path, metavar="FOLDER", help="a new folder to work in and to keep")
     return parser
 
 
-def rehearse(pipeline: Pipeline, contents: Contents, quota: Quota, minutes: float) -> tuple[Figures, list[str]]:
+def rehearse(
+    pipeline: Pipeline, contents: Contents, quota: Quota, minutes: float, with_readers: bool
+) -> tuple[Figures, list[str]]:
     """Let everything be made, pushed and read back; returns what was counted and what does not hold."""
     root, sizes = pipeline.root, pipeline.sizes
     pipeline.prepare()
@@ -97,7 +104,7 @@ def rehearse(pipeline: Pipeline, contents: Contents, quota: Quota, minutes: floa
             violations.append(f"given up after {minutes:g} minutes")
         violations += check_steps(get_all_state(root / FOLDERS["STATE_DIR"]), sizes)
         if is_done:  # what an unfinished rehearsal has on the Hub is not wrong, only not all
-            violations += inspect(sizes, quota, contents, hub, figures)
+            violations += inspect(sizes, quota, contents, hub, figures, with_readers)
     return figures, violations
 
 
@@ -108,7 +115,9 @@ def environment(root: Path, hub: RunningHub) -> dict[str, str]:
     return {**os.environ, **ours, "WIKIDATA": sys.executable, "RETRY_SECONDS": "0.2", "PING_URL": ""}
 
 
-def inspect(sizes: Mapping[int, int], quota: Quota, contents: Contents, hub: RunningHub, figures: Figures) -> list[str]:
+def inspect(
+    sizes: Mapping[int, int], quota: Quota, contents: Contents, hub: RunningHub, figures: Figures, with_readers: bool
+) -> list[str]:
     """Look at everything on the Hub, limits, commits and rows, and add to the figures; returns what does not hold."""
     started = time.monotonic()
     # The first commit of a repo is its creation, which no quota counts.
@@ -116,15 +125,23 @@ def inspect(sizes: Mapping[int, int], quota: Quota, contents: Contents, hub: Run
     violations = list(check_commits(dates, quota))
     layouts: set[str] = set()
     files = 0
+    questions: dict[str, Question] = {}
     for table, repo in REPOS.items():
         listing = list_repo(hub, repo, table)
         violations += check_listing(repo, listing, sizes)
+        rows = [contents.expected(table, chunk, parts).with_columns(chunk=chunk) for chunk, parts in sizes.items()]
+        expected = pl.concat(rows)
         found = read_rows(hub, repo, table, [file for block in listing.blocks.values() for file in block])
-        expected = pl.concat([contents.expected(table, chunk, parts) for chunk, parts in sizes.items()])
         violations += check_rows(str(table), expected, found)
+        violations += check_history(hub, repo, table, expected)
+        counts = dict(expected.group_by("key").len().iter_rows())
+        questions[repo] = Question(table.partition_column, counts, contents.keys[table][:1])
         say(f"{table}: {len(listing.sizes):,} files are read back")
         layouts |= listing.layouts
         files += len(listing.sizes)
+    if with_readers:
+        with tempfile.TemporaryDirectory() as scratch:
+            violations += check_readers(hub, questions, Path(scratch))
     most = most_within(dates, quota.window_seconds)
     seconds = round(time.monotonic() - started, 1)
     figures |= {

@@ -46,7 +46,8 @@ def check_listing(repo: str, listing: Listing, chunks: Collection[int]) -> Itera
     foreign = (files[0][0] for block, files in listing.blocks.items() if not set(_chunks(block)) <= set(chunks))
     if unknown := [*listing.unknown, *foreign]:
         yield f"{repo}: {len(unknown)} files or chunks that nobody made, such as {unknown[0]}"
-    yield from _check_names(repo, listing)
+    yield from check_names(repo, listing)
+    yield from check_folded(repo, listing)
     recorded = Counter(chunk for path in listing.records for chunk in _recorded(path))
     wrong = {remote_manifest(one(chunk)) for chunk in {*chunks, *recorded} if recorded[chunk] != (chunk in chunks)}
     if lacking := wrong | ({REMOTE_COLUMNS} - set(listing.records)):
@@ -62,20 +63,30 @@ def _recorded(path: str) -> range:
     return block.chunks if block else range(0)
 
 
-def _check_names(repo: str, listing: Listing) -> Iterator[str]:
-    """If files are packed, each chunk of a key is in one of them, and nothing is left to be folded."""
-    if Layout.PACKED not in listing.layouts:
-        return
+def check_names(where: str, listing: Listing) -> Iterator[str]:
+    """If files are packed, each chunk of a key is in one of them."""
+    for key, block, (first, _) in _neighbours(listing):
+        if first <= block[1]:
+            yield f"{where}: chunk {first} of {key} is in two files"
+
+
+def check_folded(repo: str, listing: Listing) -> Iterator[str]:
+    """Nothing is left to be folded."""
+    for key, block, (first, _) in _neighbours(listing):
+        if first == block[1] + 1:
+            yield f"{repo}: chunks {block[1]} and {first} of {key} are not folded"
+
+
+def _neighbours(listing: Listing) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
+    """The packed or folded files of each key that follow each other, by their first and last chunks."""
     blocks_of_key: dict[str, list[tuple[int, int]]] = {}
-    for block, files in sorted(listing.blocks.items()):
-        for _, key in files:
-            blocks_of_key.setdefault(key, []).append(block)
+    if Layout.PACKED in listing.layouts:
+        for block, files in sorted(listing.blocks.items()):
+            for _, key in files:
+                blocks_of_key.setdefault(key, []).append(block)
     for key, blocks in blocks_of_key.items():
-        for (_, last), (first, _) in pairwise(blocks):
-            if first <= last:
-                yield f"{repo}: chunk {first} of {key} is in two files"
-            if first == last + 1:
-                yield f"{repo}: chunks {last} and {first} of {key} are not folded"
+        for block, following in pairwise(blocks):
+            yield key, block, following
 
 
 def check_rows(where: str, expected: pl.DataFrame, found: pl.DataFrame) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The Hub of a rehearsal: how it misbehaves, and what is on it at the end."""
+"""The Hub of a rehearsal: how it misbehaves, and what is on it."""
 
 import io
 import re
@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import polars as pl
-from huggingface_hub import get_session, hf_hub_url
+from huggingface_hub import HfApi, get_session, hf_hub_url
+from huggingface_hub.hf_api import RepoFile
 
 from localhub.faults import Action, Fault, Quota
 from localhub.testing import RunningHub
@@ -40,8 +41,8 @@ NO_DATA = frozenset({".gitattributes", "README.md"})
 
 
 class Listing(NamedTuple):
-    """A repo's head: the size of every file; paths and keys of those with rows, by the first and the last of their
-    chunks; its records; the others.
+    """A revision of a repo: the size of every file; paths and keys of those with rows, by the first and the last of
+    their chunks; its records; the others.
     """
 
     sizes: Mapping[str, int]
@@ -51,8 +52,9 @@ class Listing(NamedTuple):
     layouts: frozenset[Layout]
 
 
-def list_repo(hub: RunningHub, repo: str, table: Table) -> Listing:
-    return sort_out(table, {path: file.size for path, file in hub.files(repo).items()})
+def list_repo(hub: RunningHub, repo: str, table: Table, revision: str = "main") -> Listing:
+    tree = HfApi(hub.endpoint, hub.token).list_repo_tree(repo, recursive=True, revision=revision, repo_type="dataset")
+    return sort_out(table, {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)})
 
 
 def sort_out(table: Table, sizes: Mapping[str, int]) -> Listing:
@@ -73,14 +75,17 @@ def sort_out(table: Table, sizes: Mapping[str, int]) -> Listing:
     return Listing(sizes, blocks, records, unknown, frozenset(layouts))
 
 
-def read_rows(hub: RunningHub, repo: str, table: Table, files: Sequence[tuple[str, str]]) -> pl.DataFrame:
+def read_rows(
+    hub: RunningHub, repo: str, table: Table, files: Sequence[tuple[str, str]], revision: str = "main"
+) -> pl.DataFrame:
     """All rows of these files: the `key` of the file's folder, `id`, and `digest`."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     nothing = pl.DataFrame(schema={"key": pl.String, "id": pl.String, "digest": pl.UInt64})
 
     def read(file: tuple[str, str]) -> pl.DataFrame:
         path, key = file
-        answer = get_session().get(hf_hub_url(repo, path, repo_type="dataset", endpoint=hub.endpoint), headers=headers)
+        address = hf_hub_url(repo, path, repo_type="dataset", revision=revision, endpoint=hub.endpoint)
+        answer = get_session().get(address, headers=headers)
         answer.raise_for_status()
         return digests(table, pl.read_parquet(io.BytesIO(answer.content)), pl.lit(key))
 

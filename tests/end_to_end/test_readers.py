@@ -1,49 +1,25 @@
 """What was pushed is what people read: datasets, polars, DuckDB, pandas and snapshot_download count the same rows."""
 
-import json
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from localhub.faults import Endpoint
 from localhub.testing import RunningHub
-from tests.helpers.box import REPOS, ROOT, Box
+from scripts.rehearsal.readers import VENV, Question, check_readers
+from tests.helpers.box import REPOS, Box
 from tests.helpers.stock import NewBox
 from tests.scripts.test_sample_entities import REAL_ENTITIES, needs_real_entities
 from wikidata.config import Table
 
-READERS = ROOT / ".venv-readers"
 needs_readers = pytest.mark.skipif(
-    not (READERS / "ready").exists(), reason=".venv-readers is not there: sh scripts/setup.sh readers"
+    not (VENV / "ready").exists(), reason=".venv-readers is not there: sh scripts/setup.sh readers"
 )
-READER_SECONDS = 300
 Few = Mapping[Table, Sequence[str]]
 """Keys to load one at a time: English, the default, and Norwegian, which YAML takes for a boolean."""
-
-
-def read(hub: RunningHub, asked: Mapping[str, Mapping[str, Any]], home: Path) -> dict[str, dict[str, dict[str, int]]]:
-    """What every reader counts in these repos, with `home` as its fresh folder for caches: see reading.py."""
-    hub.reset_counts()
-    done = subprocess.run(
-        [READERS / "bin" / "python", ROOT / "tests" / "helpers" / "reading.py"],
-        input=json.dumps(asked),
-        env={**os.environ, **hub.environment, "HF_HOME": str(home), "HF_UPDATE_DOWNLOAD_COUNTS": "0"},
-        capture_output=True,
-        text=True,
-        timeout=READER_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    assert answer["foreign_hosts"] == []
-    assert Endpoint.OTHER not in hub.counts().requests  # the local Hub has all that they ask for
-    rows: dict[str, dict[str, dict[str, int]]] = answer["rows"]
-    return rows
 
 
 def rows_pushed(box: Box, table: Table, chunks: Iterable[int]) -> Counter[str]:
@@ -55,33 +31,18 @@ def rows_pushed(box: Box, table: Table, chunks: Iterable[int]) -> Counter[str]:
     return rows
 
 
-def expected(rows: Mapping[str, int], few: Sequence[str]) -> dict[str, Mapping[str, int]]:
-    """What the readers are to find where these rows were pushed; the first of the few is the default config."""
-    alone = {key: rows[key] for key in few}
-    loaded = {f"{kind}/{key}": number for key, number in rows.items() for kind in ("all", "stream")}
-    return {
-        "datasets": alone | loaded | {f"default/{key}": rows[key] for key in few[:1]},
-        "polars over HfFileSystem": rows,
-        "polars over http": rows,
-        "duckdb": rows,
-        "pandas": rows,
-        "snapshot_download": alone,
-    }
-
-
 def assert_read(
     box: Box, hub: RunningHub, chunks: Iterable[int], few: Few, home: Path, tables: Iterable[Table] = Table
 ) -> None:
     """Every reader finds in these tables exactly the rows of the partition files of these chunks."""
-    pushed = {table: rows_pushed(box, table, chunks) for table in tables}
-    asked = {
-        REPOS[table]: {"column": table.partition_column, "keys": sorted(rows), "few": few.get(table, ())}
-        for table, rows in pushed.items()
+    questions = {
+        REPOS[table]: Question(table.partition_column, rows_pushed(box, table, chunks), few.get(table, ()))
+        for table in tables
     }
-    found = read(hub, asked, home)
-    for table, rows in pushed.items():
-        for reader, counted in expected(rows, few.get(table, ())).items():
-            assert found[REPOS[table]][reader] == counted, (table, reader)
+    hub.reset_counts()
+    home.mkdir()
+    assert list(check_readers(hub, questions, home)) == []
+    assert Endpoint.OTHER not in hub.counts().requests  # the local Hub has all that they ask for
 
 
 def push(box: Box, chunk: int, *words: str) -> None:

@@ -1,6 +1,7 @@
 """The rehearsal itself: what it makes is known, what is lost or doubled on the Hub shows, and it comes to an end."""
 
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ import pytest
 from localhub.faults import Quota
 from localhub.testing import running_hub
 from scripts.rehearsal import __main__ as rehearsal
-from scripts.rehearsal import chunks, pipeline
+from scripts.rehearsal import chunks, history, pipeline
 from scripts.rehearsal.checks import check_commits, check_listing, check_rows, check_steps, most_within
 from scripts.rehearsal.contents import Contents, digests
 from scripts.rehearsal.cron import Cron
@@ -196,7 +197,7 @@ def rehearse(root: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tu
     """Type the command below `root`, for chunks 3 and 30; the exit code, and the report that it wrote."""
     monkeypatch.chdir(root)
     monkeypatch.setattr(rehearsal, "read_sizes", lambda _: SIZES)
-    monkeypatch.setattr(sys, "argv", ["rehearsal", "--keys", "4", "--root", "box", *arguments])
+    monkeypatch.setattr(sys, "argv", ["rehearsal", "--keys", "4", "--root", "box", "--no-readers", *arguments])
     code = rehearsal.main()
     return code, json.loads((root / "bench" / "rehearsal.json").read_text())
 
@@ -206,6 +207,7 @@ def test_two_chunks_from_init_to_push(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LAYOUT", "packed")
+    monkeypatch.setattr(history, "READ_EVERY", 1)
     code, report = rehearse(tmp_path, monkeypatch, "--commits=12", "--window=3")
     assert (code, report["violations"], report["layouts"]) == (0, [], ["packed"])
     assert (report["options"]["keys"], report["options"]["layout"]) == (4, "packed")
@@ -220,11 +222,18 @@ def test_two_chunks_from_init_to_push(
     with running_hub(tmp_path / "box" / "hub") as hub:
         repo = rehearsal.REPOS[LABELS]
         doubled, lost = sorted(path for path in hub.files(repo) if path.startswith("language=en/"))
+        whole = hub.read(repo, doubled)
+        hub.replace_file(repo, "language=en/chunk_3-4.parquet", whole)
+        hub.delete_file(repo, "language=en/chunk_3-4.parquet")
+        hub.replace_file(repo, doubled, hub.read(repo, lost))
+        hub.replace_file(repo, doubled, whole)
         hub.replace_file(repo, "language=en/chunk_3-00000-of-00009.parquet", hub.read(repo, doubled))
         hub.delete_file(repo, lost)
-        violations = "\n".join(rehearsal.inspect(SIZES, Quota(12, 3.0), CONTENTS, hub, {}))
+        violations = "\n".join(rehearsal.inspect(SIZES, Quota(12, 3.0), CONTENTS, hub, {}, with_readers=False))
     assert "rows are missing" in violations
     assert "rows are there more than once" in violations
+    assert re.search(rf"{repo} at [0-9a-f]{{8}} .*: chunk 3 of en is in two files", violations)
+    assert re.search(rf"{repo} at [0-9a-f]{{8}} .*: [0-9]+ rows are missing", violations)
 
 
 @pytest.mark.usefixtures("hurried")

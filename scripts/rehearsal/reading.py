@@ -2,7 +2,7 @@
 
 Run by the Python of .venv-readers, since the newest `datasets` needs another huggingface_hub than the push. The Hub and
 the folder for caches are named by HF_ENDPOINT and HF_HOME; the folder has to be a fresh one, because `datasets` falls
-back to what it has loaded before if loading fails. Standard input says what to count, as JSON:
+back to what it has loaded before if loading fails. The argument says what to count, as JSON:
 {repo: {"column": …, "keys": [all of them], "few": [those to load one at a time]}}. Standard output answers, as JSON:
 {"rows": {repo: {reader: {key: rows}}}, "foreign_hosts": [hosts other than the Hub that a reader asked for]}.
 
@@ -27,9 +27,9 @@ Rows = dict[str, int]
 
 
 def main() -> None:
-    """Answer the question on standard input."""
+    """Answer the question that is the argument."""
     foreign_hosts = stay_on_loopback()
-    rows = {repo: count_rows(repo, **question) for repo, question in json.load(sys.stdin).items()}
+    rows = {repo: count_rows(repo, **question) for repo, question in json.loads(sys.argv[1]).items()}
     json.dump({"rows": rows, "foreign_hosts": sorted(set(foreign_hosts))}, sys.stdout)
 
 
