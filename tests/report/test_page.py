@@ -15,7 +15,9 @@ from wikidata.records.lock import hold
 from wikidata.report.page import write_page
 
 CELLS = "[...document.querySelectorAll('.grids tbody td')].map(cell => cell.className)"
-FITS = "document.documentElement.scrollWidth <= innerWidth"
+FITS = """[document.documentElement, ...document.querySelectorAll('.grids td')]
+    .every(each => each.scrollWidth <= each.clientWidth)"""
+"""Nothing is wider than the window, and no state than its cell."""
 
 
 def settings_of(root: Path, **given: str) -> Settings:
