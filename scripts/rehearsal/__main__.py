@@ -1,10 +1,10 @@
 """The rehearsal: the real chunks, small, from INIT to PUSH on one machine, with a Hub on localhost that misbehaves.
 
-A pipeline completes chunks in random order while cron pushes them, sometimes twice at once. The Hub has a commit quota
-and fails now and then. At the end every chunk is at PUSH, and every row is on the Hub exactly once: all files are read
-back and compared with what was made, also as they were at earlier revisions, and by the programs of .venv-readers.
-Prints a report and writes it to `bench/rehearsal.json`; exit code 1, and a line for each thing, if something does not
-hold.
+A pipeline completes chunks in random order while cron pushes them, sometimes twice at once, and some pushes are killed.
+The Hub has a commit quota and fails now and then. At the end every chunk is at PUSH, and every row is on the Hub once:
+all files are read back and compared with what was made, also as they were at earlier revisions, and by the programs of
+.venv-readers. Prints a report and writes it to `bench/rehearsal.json`; exit code 1, and a line for each thing, if
+something does not hold.
 
 QUICK=1 takes ten chunks and a few minutes. LAYOUT and the other settings of `make` are passed on to the pushes; with
 LAYOUT=auto all chunks of 36 keys come to too many files and are packed, and the ten of QUICK=1 are not.

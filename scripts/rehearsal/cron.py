@@ -1,6 +1,10 @@
-"""What cron does meanwhile: one `wikidata push` after the other, sometimes two at once, and a fold after each."""
+"""What cron does meanwhile: one `wikidata push` after the other, sometimes two at once, and a fold after each.
+
+Now and then one is killed at any moment, as if the machine had lost its power.
+"""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -21,7 +25,9 @@ FINE = (Exit.OK, Exit.TRY_LATER)
 
 OVERLAPPING = 0.3
 """The share of ticks that another one is started beside."""
-LATEST_OVERLAP_SECONDS = 2.0
+KILLED = 0.1
+"""The share of ticks that are killed (SIGKILL), if they have not ended until then."""
+LATEST_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 _LOOK_SECONDS = 0.2
 
@@ -37,6 +43,11 @@ class Tick:
     stderr: Path
     started: float = field(default_factory=time.monotonic)
     peak_bytes: int = 0
+    was_killed: bool = False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.was_killed = True
 
     def has_ended(self) -> bool:
         self.peak_bytes = max(self.peak_bytes, peak_bytes(self.process.pid))
@@ -69,7 +80,7 @@ class Cron:
         return [
             f"tick {number} ended with exit code {tick.process.returncode}:\n{tick.stderr.read_text().rstrip()}"
             for number, tick in enumerate(self.ticks, start=1)
-            if tick.process.returncode not in FINE
+            if tick.process.returncode not in FINE and not tick.was_killed
         ]
 
     def push_all(self, minutes: float) -> bool:
@@ -100,14 +111,19 @@ class Cron:
         return False
 
     def tick(self, word: str = "push") -> None:
-        """Run a tick to its end, perhaps with a push beside it."""
+        """Run a tick to its end, perhaps with a push beside it, unless it is killed before."""
         running = [self._start(word)]
-        delay = self._chance.uniform(0, LATEST_OVERLAP_SECONDS) if self._chance.random() < OVERLAPPING else None
+        started = running[0].started
+        delay, death = self._sometimes(OVERLAPPING), self._sometimes(KILLED)
         try:
             while running:
-                if delay is not None and time.monotonic() - running[0].started >= delay:
+                now = time.monotonic() - started
+                if now >= death:
+                    running[0].kill()
+                    death = math.inf
+                if now >= delay:
                     running.append(self._start("push"))
-                    delay = None
+                    delay = math.inf
                 time.sleep(_LOOK_SECONDS)
                 running = [tick for tick in running if not tick.has_ended()]
                 self.pipeline.note_pushed()
@@ -115,6 +131,10 @@ class Cron:
             for tick in running:
                 tick.process.terminate()
                 tick.process.wait()
+
+    def _sometimes(self, share: float) -> float:
+        """After how many seconds something happens that happens to this share of ticks."""
+        return self._chance.uniform(0, LATEST_SECONDS) if self._chance.random() < share else math.inf
 
     def wait_for_quota(self) -> None:
         """Wait as long as a push has remembered, but no longer than a window, with one tick that is too early."""

@@ -34,6 +34,7 @@ def count_pushes(cron: Cron, logs: Path, counts: Counts, struck: Sequence[int]) 
         "partition_files": pipeline.files,
         "rows": pipeline.rows,
         "pushes_by_exit_code": Counter(str(tick.process.returncode) for tick in cron.ticks),
+        "killed_pushes": sum(tick.was_killed for tick in cron.ticks),
         "commits": counts.commits,
         "refused_commits": counts.requests["commit"] - counts.commits - faulty_commits,
         "quota_waits": cron.quota_waits,
