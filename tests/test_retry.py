@@ -6,7 +6,14 @@ import pytest
 import tenacity
 
 from wikidata.config import Settings
-from wikidata.errors import HubError, HubUnavailableError, PushError, QuotaError, UploadUnfinishedError
+from wikidata.errors import (
+    HubError,
+    HubUnavailableError,
+    NotYetError,
+    PushError,
+    QuotaError,
+    UploadUnfinishedError,
+)
 from wikidata.retry import LONGEST_BACKOFF_SECONDS, SHORT_QUOTA_SECONDS, RetryPolicy, Wait
 
 
@@ -85,3 +92,23 @@ def test_stopping_ends_all_retries(waits: list[float]) -> None:
     with pytest.raises(HubUnavailableError):
         stopped(failing(HubUnavailableError("down")))
     assert waits == []
+
+
+def test_each_attempt_is_checked_before_and_the_error_that_ends_them_is_told_once(waits: list[float]) -> None:
+    policy, told, checked = patience(), list[PushError](), list[int]()
+    policy.refused = told.append
+
+    def check() -> None:
+        checked.append(len(waits))
+        if len(checked) == 3:
+            raise NotYetError("somebody has met a quota")
+
+    policy.check = check
+    with pytest.raises(NotYetError):
+        policy(failing(*[HubUnavailableError("down")] * 9))
+    assert checked == [0, 1, 2]
+    policy.check = lambda: None
+    quota = QuotaError("long", SHORT_QUOTA_SECONDS + 1)
+    with pytest.raises(QuotaError):
+        policy(lambda: policy(failing(quota)))
+    assert told[1:] == [quota]

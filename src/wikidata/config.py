@@ -192,7 +192,10 @@ class Settings:
         "FOLD", "16", "make fold puts the files of so many consecutive chunks together; 0: of none", _count_or_zero
     )
     fold_bytes: int = _setting("FOLD_BYTES", "512000000", "about the largest file that a fold makes, in bytes", _bytes)
-    jobs: int = _setting("JOBS", "5", "tables that are pushed at the same time", _count)
+    chunks_at_once: int = _setting(
+        "CHUNKS_AT_ONCE", "1", "due chunks that one push works on at the same time; each needs staging space", _count
+    )
+    jobs: int = _setting("JOBS", "5", "tables of a chunk that are pushed at the same time", _count)
     workers: int | None = _setting(
         "WORKERS", "", "workers of each upload-large-folder; none means 1 for up to 100 files, else 4", _count_or_none
     )

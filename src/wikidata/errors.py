@@ -148,6 +148,10 @@ class TryLaterError(PushError):
     exit_code = Exit.TRY_LATER
 
 
+class NotYetError(TryLaterError):
+    """The account has used up a quota or may not store more, and the time for the next attempt has not come."""
+
+
 class LockedError(TryLaterError):
     """Another push is at work, for `held_seconds` so far."""
 

@@ -8,7 +8,7 @@ twice at most. A rerun goes on where the last run ended, since a fold is the dif
 what should be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -26,16 +26,14 @@ from wikidata.exchange import Exchange, exchange
 from wikidata.hub.files import lacking
 from wikidata.names import Block
 from wikidata.plan import synced
-from wikidata.records.folds import is_folded
-from wikidata.records.lock import hold
+from wikidata.records.folds import due_folds, is_folded
 from wikidata.records.manifest import Manifest
-from wikidata.records.not_before import check_not_before, forget_refusal, recording_refusals
+from wikidata.records.not_before import forget_refusal
 from wikidata.repo_records import Records
 from wikidata.rewrite import Locals, Rewrite, folding
 from wikidata.session import Session
 from wikidata.state import summarize
 from wikidata.upload import run as upload
-from wikidata.upload import staging
 from wikidata.upload.finder import find_program
 
 
@@ -48,18 +46,24 @@ class Preview(NamedTuple):
     size_bytes: int
 
 
-def fold(session: Session, state: pl.DataFrame, due: Mapping[Table, Sequence[Block]]) -> None:
-    """Fold the due blocks of each table; `state` is the frame of `get_all_state`. Raises PushError."""
+def fold(session: Session, state: pl.DataFrame, block: Block, tables: Collection[Table]) -> None:
+    """Fold a block of some tables, unless it is done by now; `state` is the frame of `get_all_state`.
+
+    Raises PushError; LockedError if one of its chunks is being pushed, or it is being folded.
+    """
     settings = session.settings
-    with hold(settings.manifest_dir, "fold"):
-        check_not_before(settings.manifest_dir)
-        staging.clear_all(settings.staging_dir)
+    with session.holding(block, f"fold of {block}") as holder:
+        still = [each for each in tables if block in due_folds(state, settings.manifest_dir, each, settings.fold)]
+        if not still:
+            return
+        holder = holder.about({table: session.repos[table] for table in still})
+        holder.heed_refusals()
+        holder.clear_staging()
         find_program(settings.uploader)
-        with recording_refusals(settings.manifest_dir):
-            session.check_rights()
-            session.for_each_table(partial(_fold_table, session, state, due))
-            forget_refusal(settings.manifest_dir)
-        staging.clear_all(settings.staging_dir)
+        holder.check_rights()
+        holder.for_each_table(partial(_fold, holder, state, block))
+        forget_refusal(settings.manifest_dir)
+        holder.clear_staging()
         upload.remove_old_logs(settings)
 
 
@@ -87,12 +91,7 @@ class _Plan(NamedTuple):
     here: Sequence[Partitions]
 
 
-def _fold_table(session: Session, state: pl.DataFrame, due: Mapping[Table, Sequence[Block]], table: Table) -> None:
-    for block in due[table]:
-        _fold(session, state, table, block)
-
-
-def _fold(session: Session, state: pl.DataFrame, table: Table, block: Block) -> None:
+def _fold(session: Session, state: pl.DataFrame, block: Block, table: Table) -> None:
     """Fold a block of a table: in one commit, or in as many as it takes."""
     repo_id, before = session.repos[table], None
     while (plan := _plan(session, state, table, block)).rewrite is not None:

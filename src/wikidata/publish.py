@@ -24,6 +24,7 @@ from wikidata.errors import (
 from wikidata.names import remote_manifest
 from wikidata.plan import Plan
 from wikidata.records.columns import columns_of, write_columns
+from wikidata.records.lock import hold_repo
 from wikidata.records.manifest import Manifest
 from wikidata.records.notices import DAY_SECONDS, card_subject, forget
 from wikidata.repo_records import Records
@@ -152,6 +153,10 @@ class _Publication:
     def run(self, change: Callable[[Records], Records], message: str, pending: int | None = None) -> None:
         """Commit what the repo should record after `change`, and say so if the card is not among it."""
 
+        def in_turn() -> None:
+            with hold_repo(self.session.settings.manifest_dir, self.table):
+                try_once()
+
         def try_once() -> None:
             hub, revision = self.session.hub, self.session.hub.head(self.repo_id)
             self.known = sync(self.session, self.table, self.repo_id, revision, known=self.known, pending=pending)
@@ -174,7 +179,7 @@ class _Publication:
                 if files:
                     hub.commit(self.repo_id, None, message, files)  # nobody else writes these files
 
-        self.session.retry(try_once)
+        self.session.retry(in_turn)
         if self.card_trouble:
             self.session.warn(self.table, self.card_trouble, card_subject(self.table), DAY_SECONDS)
         else:

@@ -26,15 +26,15 @@ from wikidata.hub.files import Snapshot
 from wikidata.names import one, remote_manifest
 from wikidata.plan import Chunk, Plan, make_plan, pushable_chunk
 from wikidata.publish import publish, publish_card
-from wikidata.records.lock import hold
 from wikidata.records.manifest import write_manifest
-from wikidata.records.not_before import check_not_before, forget_refusal, recording_refusals
+from wikidata.records.not_before import forget_refusal
 from wikidata.records.notices import card_subject, due
 from wikidata.records.receipt import (
     Receipt,
     is_recorded,
     is_vouched_for,
     read_receipt,
+    recorded_block,
     remove_receipt,
     write_receipt,
 )
@@ -75,26 +75,30 @@ def push(session: Session, state: pl.DataFrame, chunk: int, *, if_due: bool = Fa
     settings = session.settings
     if not if_due:
         require_pushable(state, chunk)
-    with hold(settings.manifest_dir, f"chunk {chunk}"):
+    with session.holding(recorded_block(settings.manifest_dir, chunk), f"chunk {chunk}") as holder:
         if if_due and chunk not in due_chunks(get_all_state(settings.state_dir, chunk)):
             return {}
-        whole = pushable_chunk(state, chunk)
-        check_not_before(settings.manifest_dir)
-        staging.clear_all(settings.staging_dir)
-        find_program(settings.uploader)
-        with recording_refusals(settings.manifest_dir):
-            session.check_rights()
-            pushed = session.for_each_table(lambda table: _push_table(session, whole, table))
-            forget_refusal(settings.manifest_dir)
-            is_complete = _is_confirmed_in_all(session, whole)
-        for table, (_, partitions) in pushed.items():
-            _check_unchanged(table, partitions)
-        if is_complete:
-            raise_to_push(settings.state_dir, chunk)
-            session.listener.pushed(chunk)
-        staging.clear_all(settings.staging_dir)
-        upload.remove_old_logs(settings)
-        return {table: receipt for table, (receipt, _) in pushed.items()}
+        return _push(holder, pushable_chunk(state, chunk))
+
+
+def _push(session: Session, whole: Chunk) -> dict[Table, Receipt]:
+    """Push a chunk whose lock is held."""
+    settings = session.settings
+    session.heed_refusals()
+    session.clear_staging()
+    find_program(settings.uploader)
+    session.check_rights()
+    pushed = session.for_each_table(lambda table: _push_table(session, whole, table))
+    forget_refusal(settings.manifest_dir)
+    is_complete = _is_confirmed_in_all(session, whole)
+    for table, (_, partitions) in pushed.items():
+        _check_unchanged(table, partitions)
+    if is_complete:
+        raise_to_push(settings.state_dir, whole.number)
+        session.listener.pushed(whole.number)
+    session.clear_staging()
+    upload.remove_old_logs(settings)
+    return {table: receipt for table, (receipt, _) in pushed.items()}
 
 
 def preview(session: Session, state: pl.DataFrame, chunk: int) -> dict[Table, Plan]:
@@ -106,13 +110,10 @@ def preview(session: Session, state: pl.DataFrame, chunk: int) -> dict[Table, Pl
 
 def push_waiting_cards(session: Session, state: pl.DataFrame) -> None:
     """Try again the dataset cards that did not arrive, if that was a day ago."""
-    settings = session.settings
-    tables = [table for table in session.repos if due(settings.manifest_dir, [card_subject(table)])]
-    with hold(settings.manifest_dir, "dataset cards"):
-        check_not_before(settings.manifest_dir)
-        with recording_refusals(settings.manifest_dir):
-            waiting = session.about({table: session.repos[table] for table in tables})
-            waiting.for_each_table(lambda table: publish_card(session, table, scale_of(state)))
+    tables = [table for table in session.repos if due(session.settings.manifest_dir, [card_subject(table)])]
+    session.heed_refusals()
+    waiting = session.about({table: session.repos[table] for table in tables})
+    waiting.for_each_table(lambda table: publish_card(session, table, scale_of(state)))
 
 
 def _is_confirmed_in_all(session: Session, whole: Chunk) -> bool:
@@ -140,12 +141,21 @@ def _is_published(session: Session, whole: Chunk, table: Table) -> bool:
 
 def _push_table(session: Session, whole: Chunk, table: Table) -> tuple[Receipt, Partitions]:
     try:
-        plan = make_plan(session, whole, table)
+        plan = _plan(session, whole, table)
         receipt = _replace(session, plan, whole) if plan.rewrite else _deliver_and_record(session, plan, whole)
         session.listener.confirmed(plan.manifest, receipt, plan.missing)
         return receipt, plan.partitions
     finally:
         staging.clear(staging.packed_folder(session.settings.staging_dir, one(whole.number), table))
+
+
+def _plan(session: Session, whole: Chunk, table: Table) -> Plan:
+    """Plan a table; once more if the repo has the chunk in a block that we did not know of, and so did not hold."""
+    held, plan = session.held, make_plan(session, whole, table)
+    if held and held.covers(plan.manifest.block):
+        return plan
+    session.widen(plan.manifest.block)
+    return make_plan(session, whole, table)
 
 
 def _deliver_and_record(session: Session, plan: Plan, whole: Chunk) -> Receipt:

@@ -43,11 +43,16 @@ def is_worth_retrying(error: BaseException) -> bool:
 
 
 class RetryPolicy:
-    """How often and how long to try; `note` is told before each wait. `stop()` ends all waiting."""
+    """How often and how long to try; `note` is told before each wait. `stop()` ends all waiting.
+
+    `check` is called before each attempt, and may raise; `refused` is told the error that ends them.
+    """
 
     def __init__(self, settings: Settings, note: Callable[[Wait], None]) -> None:
         self.settings = settings
         self.note = note
+        self.check: Callable[[], None] = lambda: None
+        self.refused: Callable[[PushError], None] = lambda _error: None
         self.stopped = threading.Event()
 
     def stop(self) -> None:
@@ -66,9 +71,16 @@ class RetryPolicy:
             before_sleep=self._tell,
             reraise=True,
         )
+
+        def attempt() -> Result:
+            self.check()
+            return function()
+
         try:
-            return retrying(function)
+            return retrying(attempt)
         except PushError as error:
+            if not error.exhausted:
+                self.refused(error)
             error.exhausted = True
             raise
 

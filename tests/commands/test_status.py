@@ -1,6 +1,8 @@
 """What a person asks of a publication that takes weeks: how far, how fast, until when, what needs attention."""
 
 import json
+import os
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,10 +75,17 @@ def test_what_failed_is_half_pushed_or_damaged_is_listed(root: Path, capsys: pyt
 
 def test_what_waits_for_whom_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record_refusal(root / "manifests", QuotaError("links: 429", 600))
-    with hold(root / "manifests", "chunk 10"):
+    with hold(root / "manifests", [10], "chunk 10"), hold(root / "manifests", range(4), "fold of chunks 0 to 3"):
         lines = shown(root, capsys)
+        told = json.loads("\n".join(shown(root, capsys, JSON="1")))
         assert look(settings_of(root)).chunks[10].state is State.UPLOADING
-    assert any(line.startswith("at work: chunk 10, by process ") for line in lines)
+    me = f"by process {os.getpid()} on {socket.gethostname()}, for "
+    at_work = [line.partition(me)[0] for line in lines if line.startswith("at work: ")]
+    assert at_work == ["at work: chunk 10, ", "at work: fold of chunks 0 to 3, "]
+    assert told["at_work"] == told["all_at_work"][0]
+    assert [(each["purpose"], each["pid"], each["host"]) for each in told["all_at_work"]] == [
+        ("chunk 10", os.getpid(), socket.gethostname()), ("fold of chunks 0 to 3", os.getpid(), socket.gethostname()),
+    ]  # fmt: skip
     until = datetime.fromtimestamp(time.time() + 600, UTC)
     assert f"the push waits until {until:%Y-%m-%d %H:%M} UTC for the Hub's quota: links: 429" in lines
     assert look(settings_of(root)).chunks[10].state is State.DUE
@@ -95,8 +104,8 @@ def test_json_is_what_scripts_may_rely_on(root: Path, capsys: pytest.CaptureFixt
     record_failure(root / "manifests", 10, ManifestError("damaged"))
     told = json.loads("\n".join(shown(root, capsys, JSON="1")))
     assert list(told) == [
-        "at", "chunks", "published", "tables_a_day", "end_at_this_rate", "end_at_the_quota", "at_work", "waits",
-        "failures",
+        "at", "chunks", "published", "tables_a_day", "end_at_this_rate", "end_at_the_quota", "at_work",
+        "all_at_work", "waits", "failures",
     ]  # fmt: skip
     assert told["published"] == {"files": 150, "size_bytes": 500_000, "rows": 500}
     assert told["chunks"][0] == {
@@ -105,7 +114,7 @@ def test_json_is_what_scripts_may_rely_on(root: Path, capsys: pytest.CaptureFixt
     }  # fmt: skip
     assert told["failures"][0]["table"] is None
     assert told["chunks"][10]["state"] == "failed"
-    assert (told["at_work"], told["waits"]) == (None, None)
+    assert (told["at_work"], told["all_at_work"], told["waits"]) == (None, [], None)
     assert datetime.fromisoformat(told["end_at_this_rate"]) > datetime.fromisoformat(told["at"])
     only = json.loads("\n".join(shown(root, capsys, 3, JSON="1")))
     assert [chunk["chunk"] for chunk in only["chunks"]] == [3]
@@ -115,8 +124,9 @@ def test_an_empty_box_has_no_rate_and_a_damaged_record_is_passed_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_state(tmp_path, 3, 1, 1)
-    (tmp_path / "manifests" / "chunk_3").mkdir(parents=True)
-    for name in ("chunk_3/labels.receipt.json", ".lock", ".failures.json", ".not-before.json"):
+    for name in ("chunk_3", ".locks"):
+        (tmp_path / "manifests" / name).mkdir(parents=True)
+    for name in ("chunk_3/labels.receipt.json", ".locks/chunk_3", ".failures.json", ".not-before.json"):
         (tmp_path / "manifests" / name).write_text("{")
     lines = shown(tmp_path, capsys)
     assert lines[1:] == [

@@ -77,8 +77,8 @@ def snapshot(root: Path) -> dict[bytes, object]:
                 facts.st_mtime_ns if is_file else 0,
                 is_file and Path(os.fsdecode(path)).read_bytes(),
             )
-    notes = {os.fsencode(root / "manifests" / name) for name in ("", ".lock", ".failures.json")}
-    return {path: what for path, what in found.items() if path not in notes}
+    notes = {os.fsencode(root / "manifests" / name) for name in ("", ".failures.json")}
+    return {path: what for path, what in found.items() if path not in notes and b"/manifests/.locks" not in path}
 
 
 def refusal(box: Box, hub: RunningHub, capsys: pytest.CaptureFixture[str], *words: str, code: int = 1) -> str:
@@ -350,7 +350,7 @@ def block(path: str) -> Spoil:
 BAD_FOLDERS: dict[str, tuple[Spoil, str]] = {
     "manifests is a file": (occupy("manifests"), "box/manifests"),
     "manifests of the chunk is a file": (occupy("manifests/chunk_3"), "box/manifests/chunk_3"),
-    "the lock is a folder": (block("manifests/.lock"), "cannot lock"),
+    "the lock is a folder": (block("manifests/.locks/chunk_3"), "cannot lock"),
     "the manifest is a folder": (block("manifests/chunk_3/labels.csv"), "labels.csv"),
     "the receipt is a folder": (block("manifests/chunk_3/labels.receipt.json/x"), "labels.receipt.json"),
     "the quota is a folder": (block("manifests/.not-before.json"), ".not-before.json"),
@@ -384,7 +384,7 @@ LIMITED += "from wikidata.main import main; sys.exit(main(sys.argv[2:]))"
 
 
 @pytest.mark.parametrize(
-    ("limit_bytes", "place"), [(0, "manifests/.lock"), (200, "labels.csv"), (500, "logs/chunk_3/labels-")]
+    ("limit_bytes", "place"), [(0, "manifests/.locks/chunk_3"), (200, "labels.csv"), (500, "logs/chunk_3/labels-")]
 )
 def test_a_disk_that_is_full_is_said_in_one_line(box: Box, hub: RunningHub, limit_bytes: int, place: str) -> None:
     before = snapshot(box.root / "state") | snapshot(box.root / "results")
@@ -586,7 +586,7 @@ def is_packed(there: dict[str, bytes], made: dict[str, bytes]) -> bool:
 
 
 def read_all(root: Path) -> dict[bytes, object]:
-    return {path: what for path, what in snapshot(root).items() if not path.endswith(b".lock")}
+    return snapshot(root)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

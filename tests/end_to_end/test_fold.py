@@ -262,7 +262,7 @@ def test_a_chunk_of_which_some_keys_are_folded_and_others_not_yet_can_be_pushed(
 ) -> None:
     rows = [rows_here(box, LABELS, chunk) for chunk in range(4)]
     monkeypatch.setattr(rewrite.folding, "__defaults__", (6,))
-    account.hub.set_faults(Fault("commit", skip=3, times=None, status=403))  # send, exchange, send
+    account.hub.set_faults(Fault("commit", skip=3, status=403))  # send, exchange, send
     assert box.wikidata("fold", "--table", "labels").returncode == 1
     account.hub.clear_faults()
     assert records_of(account)[:3] == ["chunk_0-1.csv", "chunk_0.csv", "chunk_1.csv"]

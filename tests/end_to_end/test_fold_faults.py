@@ -147,6 +147,8 @@ def test_death_at_every_effect_is_completed_by_the_next_fold(account: Account, f
         for chunk in (0, 1):
             push(box, chunk)
         died = run(forks, box, die_at=number)
+        if died.returncode == 0 and number >= len(died.effects):
+            continue  # two threads may both try to make a folder, or one
         assert (died.returncode, len(died.effects)) == (-signal.SIGKILL, number + 1), died
         rerun = run(forks, box)
         assert rerun.returncode == 0, f"{died.last}: {rerun.output}"

@@ -1,4 +1,7 @@
-"""Two at once: real processes that meet. One works; the others touch nothing, ask the Hub nothing, and say who does."""
+"""Two at once: real processes that meet at a chunk. One works; the others touch nothing, ask nothing, and say who does.
+
+Those that meet at different chunks work side by side.
+"""
 
 import json
 import re
@@ -63,7 +66,6 @@ STARTS = {
     "one-table": Start(wikidata("push", "--chunk", "3", "--table", "labels")),
     "make-one-table": Start(make("push", "CHUNK=3", "TABLE=labels"), code=2, says="wikidata: {who}\n" + _MAKE_SAYS),
     "pipeline": Start((sys.executable, "-c", PIPELINE), says="LockedError: {who}\n"),
-    "another-chunk": Start(wikidata("push", "--chunk", "30", "--table", "labels")),
     "prune": Start(wikidata("prune", "--chunk", "3", "--yes")),
 }
 
@@ -81,10 +83,15 @@ def words_of(start: Start, box: Box) -> list[str]:
 
 
 def photograph(box: Box) -> dict[str, object]:
-    """All that a second push could touch, with its times; of the logs, which the first still writes, the names."""
+    """All that a second push could touch, with its times; of the logs, which the first still writes, the names.
+
+    A tick takes the lock of its host first.
+    """
     seen: dict[str, object] = {}
     for path in box.root.rglob("*"):
         name = str(path.relative_to(box.root))
+        if name == "manifests/.locks" or path.name.startswith("host-"):
+            continue
         is_log = name.startswith("logs/") and path.is_file()
         seen[name] = None if is_log else (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
     return seen
@@ -92,7 +99,7 @@ def photograph(box: Box) -> dict[str, object]:
 
 def holder_of(box: Box) -> tuple[int, str]:
     """The process that holds the lock, and the words for it."""
-    holder = json.loads((box.root / "manifests" / ".lock").read_bytes())
+    holder = json.loads((box.root / "manifests" / ".locks" / "chunk_3").read_bytes())
     since = datetime.fromtimestamp(holder["since"], UTC)
     assert 0 <= (datetime.now(UTC) - since).total_seconds() < 60
     who = f"process {holder['pid']} on {holder['host']} ({holder['purpose']})"
@@ -114,11 +121,11 @@ def assert_turned_away(start: Start, box: Box, who: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [name for name in STARTS if name not in {"make-tick", "prune"}])
 def test_whoever_comes_while_a_push_is_at_work_touches_nothing(box: Box, hub: RunningHub, first: str) -> None:
-    start, chunk = STARTS[first], 30 if first == "another-chunk" else 3
+    start = STARTS[first]
     with uploading(box, hub, HANGS, *words_of(start, box), uploads=start.uploads) as family:
         pid, who = holder_of(box)
         assert pid in chain(*family.roles.values())
-        assert f"(chunk {chunk})" in who
+        assert "(chunk 3)" in who
         before, asked = photograph(box), hub.counts().total
         for second in STARTS.values():
             assert_turned_away(second, box, who)
@@ -126,12 +133,38 @@ def test_whoever_comes_while_a_push_is_at_work_touches_nothing(box: Box, hub: Ru
         family.let_go()
         assert family.process.wait(60) == 0, family.process.communicate()
     tables = list(Table)[: start.uploads]
-    assert_arrived(box, hub, chunk, tables)
+    assert_arrived(box, hub, 3, tables)
     assert all(len(data_commits(hub, REPOS[table])) == 1 for table in tables)
-    if first == "another-chunk":
-        assert run(STARTS["pipeline"], box).returncode == 0
-        assert on_the_hub(hub, LABELS) == box.expected(LABELS, 3) | box.expected(LABELS, 30)
-        assert len(data_commits(hub, REPOS[LABELS])) == 2
+
+
+@pytest.mark.slow
+def test_a_push_of_another_chunk_works_beside_it(box: Box, hub: RunningHub) -> None:
+    with uploading(box, hub, HANGS, *wikidata(*BY_HAND, "--table", "labels")) as family:
+        staged = sorted((box.root / "staging").rglob("*"))
+        assert any(path.suffix == ".parquet" for path in staged)
+        beside = box.wikidata("push", "--chunk", "30", "--table", "labels")
+        assert (beside.returncode, beside.stderr) == (0, "")
+        assert sorted((box.root / "staging").rglob("*")) == staged
+        assert f"at work: chunk 3, by process {holder_of(box)[0]} on " in box.wikidata("status").stdout
+        family.let_go()
+        assert family.process.wait(60) == 0, family.process.communicate()
+    assert on_the_hub(hub, LABELS) == box.expected(LABELS, 3) | box.expected(LABELS, 30)
+    assert len(data_commits(hub, REPOS[LABELS])) == 2
+    assert "2 of 2 chunks are published so far" in hub.read(REPOS[LABELS], "README.md").decode()
+
+
+@pytest.mark.slow
+def test_a_quota_that_one_meets_stops_the_others_before_their_next_question(box: Box, hub: RunningHub) -> None:
+    with uploading(box, hub, HANGS, *wikidata(*BY_HAND, "--table", "labels")) as family:
+        hub.set_faults(Fault("commit", status=429, times=None, retry_after=600, repo=REPOS[LABELS]))
+        refused = box.wikidata("push", "--chunk", "30", "--table", "labels")
+        assert (refused.returncode, "429" in refused.stderr) == (75, True)
+        hub.reset_counts()
+        family.let_go()
+        _, said = family.process.communicate(timeout=60)
+        assert family.process.returncode == 75
+        assert "a quota is used up, not before " in said
+        assert hub.counts().total == 0
 
 
 @pytest.mark.slow
@@ -144,7 +177,7 @@ def test_a_killed_push_leaves_no_lock_behind(box: Box, hub: RunningHub) -> None:
         family.wait_for_end(5)
     assert_pushed_once(box, hub, REPOS)
     assert processes_of(box) == []
-    assert (box.root / "manifests" / ".lock").read_bytes() == b""
+    assert not any(path.read_bytes() for path in (box.root / "manifests" / ".locks").iterdir())
 
 
 @pytest.mark.slow
@@ -207,6 +240,7 @@ def race(box: Box, forks: Forks) -> list[Done]:
     folder = box.root / "manifests"
     for each, said in zip(ended, words, strict=True):
         if each.returncode == 75:
-            assert set(each.effects) <= {f"os.mkdir {folder}", f"open {folder}/.lock"}
+            others = [effect for effect in each.effects if f" {folder}/.locks" not in effect]
+            assert set(others) <= {f"os.mkdir {folder}", "os.truncate "}
             assert_is_about_the_lock(each.output, said)
     return ended

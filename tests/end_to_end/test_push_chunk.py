@@ -158,8 +158,8 @@ def test_several_failing_tables_are_all_named(called: Box) -> None:
 
 
 def test_another_push_at_work(called: Box, hub: RunningHub) -> None:
-    with hold(called.root / "manifests", "chunk 9"):
-        with pytest.raises(LockedError, match=rf"process {os.getpid()} on .* \(chunk 9\) holds the lock since"):
+    with hold(called.root / "manifests", [3], "chunk 3"):
+        with pytest.raises(LockedError, match=rf"process {os.getpid()} on .* \(chunk 3\) holds the lock since"):
             push(called)
         tick = called.wikidata("push")
         assert (tick.returncode, tick.stdout, tick.stderr) == (75, "", "")

@@ -206,7 +206,7 @@ def test_systemd_starts_stops_and_starts_the_service_again(box: Box, hub: Runnin
 
 @pytest.mark.slow
 def test_systemd_tells_a_push_that_waits_from_one_that_failed(box: Box, hub: RunningHub, manager: Manager) -> None:
-    with hold(box.root / "manifests", "chunk 3"):
+    with hold(box.root / "manifests", [3], "chunk 3"):
         give_to_nobody(box.root / "manifests")
         assert manager.control("start", "wikidata-push.service").returncode == 0  # 75
         assert (manager.result(), (box.root / "said").read_text()) == ("success", "")
@@ -272,7 +272,7 @@ def test_every_tick_refreshes_the_page_also_one_that_fails_or_has_nothing_to_do(
     assert page.read_text().count('<td class="failed">') == 1
     assert "is empty" in page.read_text()
     small.files(Table.LABELS, 3)[0].write_bytes(content)
-    with hold(small.root / "manifests", "chunk 3"):
+    with hold(small.root / "manifests", [3], "chunk 3"):
         assert small.wikidata("push").returncode == 75
         assert page.read_text().count('<td class="uploading">') == 1  # four are pushed
     for _ in range(2):  # the second time there is nothing to do
@@ -285,12 +285,13 @@ def test_every_tick_refreshes_the_page_also_one_that_fails_or_has_nothing_to_do(
     assert "warning: PAGE: " in done.stderr
 
 
-def test_a_tick_with_nothing_to_do_does_not_load_what_draws(new_box: NewBox) -> None:
+def test_a_tick_with_nothing_to_do_does_not_load_what_draws_and_takes_no_lock(new_box: NewBox) -> None:
     idle = new_box(chunks={30: 1}, keys=1, rows=1, incomplete={30})
     script = "import sys; from wikidata.main import main; code = main(['push'])\n"
     script += "print(code, *sorted({'rich', 'tqdm', 'pyarrow', 'huggingface_hub'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], env=idle.environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
+    assert not (idle.root / "manifests" / ".locks").exists()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "http://127.0.0.1:9/a space", "http://127.0.0.1:port/"])

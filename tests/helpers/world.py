@@ -42,11 +42,16 @@ class World:
         return died
 
     def remains(self, box: Box) -> dict[str, object]:
-        """Everything a push leaves, but for what may differ between two that are equally good: times, owners, logs."""
+        """Everything a push leaves, but for what may differ between two that are equally good: times, owners, logs.
+
+        Locks are free, whichever there were.
+        """
         left: dict[str, object] = {}
         for path in sorted(box.root.rglob("*")):
             name = str(path.relative_to(box.root))
-            if not name.startswith("logs/"):
+            if name.startswith("manifests/.locks"):
+                assert path.is_dir() or not path.read_bytes(), name
+            elif not name.startswith("logs/"):
                 left[name] = (path.stat().st_mode, path.read_bytes() if path.is_file() else None)
             if name.endswith(".receipt.json"):
                 left[name] = self._facts(path)

@@ -11,7 +11,6 @@ from wikidata.errors import (
     PushError,
     QuotaError,
     StorageRefusedError,
-    TablesFailedError,
     TryLaterError,
 )
 from wikidata.records.not_before import check_not_before, forget_refusal, record_refusal
@@ -27,17 +26,20 @@ def let_pass(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "seconds"),
+    ("errors", "seconds"),
     [
-        (QuotaError("q", 1000.0), 1000),
-        (QuotaError("q"), 300),
-        (TablesFailedError([HubRefusedError("no"), QuotaError("q", 500.0), QuotaError("q", 700.0)]), 700),
-        (TablesFailedError([QuotaError("q", 500.0), StorageRefusedError("s")]), 3600),
+        ([QuotaError("q", 1000.0)], 1000),
+        ([QuotaError("q")], 300),
+        ([QuotaError("q", 500.0), QuotaError("q", 700.0), QuotaError("q", 600.0)], 700),
+        ([QuotaError("q", 500.0), StorageRefusedError("s"), QuotaError("q", 9999.0)], 3600),
+        ([StorageRefusedError("s")] * 4, 3600),  # of four who are at work at once
     ],
 )
-def test_nobody_asks_before_the_time_that_was_said(tmp_path: Path, error: PushError, seconds: float) -> None:
-    record_refusal(tmp_path, error)
+def test_nobody_asks_before_the_time_that_was_said(tmp_path: Path, errors: list[PushError], seconds: float) -> None:
+    for error in errors:
+        record_refusal(tmp_path, error)
     assert seconds_left(tmp_path) == pytest.approx(seconds, abs=5)
+    forget_refusal(tmp_path)  # somebody who was not refused is done
     with pytest.raises(TryLaterError, match=r"not before .*: remove .* to try at once"):
         check_not_before(tmp_path)
     let_pass(tmp_path)
@@ -57,6 +59,7 @@ def test_storage_is_asked_for_again_after_an_hour_then_ever_later_up_to_a_day(tm
         let_pass(tmp_path)
         check_not_before(tmp_path)
     assert waits == [1, 2, 4, 8, 16, 24, 24]
+    let_pass(tmp_path)
     forget_refusal(tmp_path)
     record_refusal(tmp_path, StorageRefusedError("s"))
     assert round(seconds_left(tmp_path) / 3600) == 1

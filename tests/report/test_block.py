@@ -54,14 +54,16 @@ def block_of(width: int, clock: Clock) -> ProgressBlock:
     """Chunk 7, the second of three, of which labels are half uploaded, and links wait."""
     block = ProgressBlock(Console(file=io.StringIO(), width=width, color_system=None))
     block.set_agenda({"chunk 3": 10, "chunk 7": 20, "chunk 9": 30}, list(Table))
+    block.take_up("chunk 3")
     clock.now += 100
+    block.put_down("chunk 3")
     block.take_up("chunk 7")
-    block.change(Table.LABELS, "uploading", 1500, 4_000_000)
-    block.change(Table.LINKS, "hashing", 0, 0)
+    block.change(("chunk 7", Table.LABELS), "uploading", 1500, 4_000_000)
+    block.change(("chunk 7", Table.LINKS), "hashing", 0, 0)
     clock.now += 10
-    block.advance(Table.LABELS, Progress(1500, 750, 700, 4_000_000, 2_000_000, True))
-    block.wait(Table.LINKS, 40, "for the quota (2 of 6)")
-    block.change(Table.CLAIMS, "done", 1500, 9_000_000)
+    block.advance(("chunk 7", Table.LABELS), Progress(1500, 750, 700, 4_000_000, 2_000_000, True))
+    block.wait(("chunk 7", Table.LINKS), 40, "for the quota (2 of 6)")
+    block.change(("chunk 7", Table.CLAIMS), "done", 1500, 9_000_000)
     return block
 
 
@@ -78,6 +80,17 @@ def test_each_table_has_a_row_and_the_heading_says_which_of_how_many(clock: Cloc
     ]
     last = ("uploading", "queued", "queued", "waiting", "done")
     assert len({row.index(word) for row, word in zip(rows, last, strict=True)}) == 1
+
+
+def test_chunks_that_are_pushed_at_once_stand_below_each_other(clock: Clock) -> None:
+    block = block_of(140, clock)
+    block.take_up("chunk 9")
+    lines = drawn(block)
+    assert [line.split("  ")[0] for line in (lines[0], lines[6])] == ["chunk 7 (2 of 3 due)", "chunk 9 (3 of 3 due)"]
+    assert lines[0].endswith(" 32 %  22 s left")
+    assert len(lines) == 12
+    block.put_down("chunk 7")
+    assert drawn(block) == lines[6:]
 
 
 @pytest.mark.parametrize(("width", "shown"), [(40, ""), (60, ""), (80, "2.0 MB of 4.0 MB"), (140, "200.0 kB/s")])
@@ -99,10 +112,10 @@ def test_it_is_on_the_screen_while_a_table_is_at_work_and_then_taken_away() -> N
     screen = Screen("links")
     block = ProgressBlock(Console(file=screen, width=80, force_terminal=True, color_system=None))
     for table in (Table.LABELS, Table.LINKS):
-        block.begin(table)
-    block.end(Table.LABELS, "done")
+        block.begin(("", table))
+    block.end(("", Table.LABELS), "done")
     assert screen.shown.wait(30)  # it is drawn again without being told
     assert block.live is not None
-    block.end(Table.LINKS, "failed")
+    block.end(("", Table.LINKS), "failed")
     assert block.live is None
     assert screen.getvalue().endswith("\x1b[2K")

@@ -48,7 +48,7 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_it_has_a_cell_for_each_table_of_each_chunk_and_asks_for_nothing(published: Path) -> None:
-    with hold(published / "manifests", "chunk 48"):
+    with hold(published / "manifests", [48], "chunk 48"):
         page = write_page(settings_of(published))
     with browsing(published / "profile") as browser:
         for width, scheme in ((1440, "light"), (360, "light"), (1440, "dark"), (360, "dark")):

@@ -9,6 +9,7 @@ import pytest
 from wikidata.config import Table
 from wikidata.errors import StagingError
 from wikidata.names import one
+from wikidata.records.lock import hold
 from wikidata.upload.staging import clear, clear_all, lay_out, staging_folder
 
 PATHS = ["language=en/chunk_3-00000-of-00001.parquet", "language=no/chunk_3-00000-of-00001.parquet"]
@@ -82,9 +83,14 @@ def test_clearing_leaves_the_results_and_other_tables_alone(source: Path, tmp_pa
     assert files_below(source) == PATHS
 
 
-def test_what_dead_runs_left_is_cleared(source: Path, tmp_path: Path) -> None:
-    lay_out(tmp_path / "staging" / "chunk_9" / "labels", source, PATHS)
-    (tmp_path / "staging" / "notes").mkdir()
-    clear_all(tmp_path / "staging")
-    assert [path.name for path in (tmp_path / "staging").iterdir()] == ["notes"]
-    clear_all(tmp_path / "nowhere")
+def test_what_dead_runs_left_is_cleared_but_nothing_that_somebody_holds(source: Path, tmp_path: Path) -> None:
+    staging, manifests = tmp_path / "staging", tmp_path / "manifests"
+    for name in ("chunk_3", "chunk_9", "chunk_20", "chunk_16-31", "chunk_32-47", "chunk_x"):
+        lay_out(staging / name / "labels", source, PATHS)
+    (staging / "notes").mkdir()
+    with hold(manifests, [3], "chunk 3"), hold(manifests, [20], "chunk 20"):
+        clear_all(staging, manifests, one(3))
+        assert sorted(path.name for path in staging.iterdir()) == ["chunk_16-31", "chunk_20", "notes"]
+    clear_all(staging, manifests, one(3))
+    assert [path.name for path in staging.iterdir()] == ["notes"]
+    clear_all(tmp_path / "nowhere", manifests, one(3))

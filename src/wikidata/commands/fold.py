@@ -6,9 +6,10 @@ import polars as pl
 
 from wikidata.commands.attended import attend
 from wikidata.config import Selection, Settings, Table, target_repos
-from wikidata.errors import Exit, PushError, StateError
+from wikidata.errors import Exit, NotYetError, PushError, StateError
 from wikidata.names import Block
 from wikidata.records.folds import due_folds
+from wikidata.records.lock import hold_this_host
 from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
 from wikidata.report.words import readable_bytes, table_of
@@ -43,14 +44,25 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
     from wikidata.session import Session
 
     repos = target_repos(settings.hf_user)
+    blocks = sorted({block for of_table in due.values() for block in of_table})
     try:
-        with Session(settings, {table: repos[table] for table in due}, terminal) as session:
-            terminal.agenda({"fold": 1.0}, list(due))
-            terminal.takes_up("fold")
-            fold(session, state, due)
-            terminal.finish()
+        with (
+            hold_this_host(settings.manifest_dir) as begin,
+            Session(settings, {table: repos[table] for table in due}, terminal) as session,
+        ):
+            terminal.agenda({f"fold of {block}": len(block.chunks) for block in blocks}, list(due))
+            for block in blocks:
+                one = session.taking_up(f"fold of {block}")
+                try:
+                    begin(f"fold of {block}")
+                    fold(one, state, block, [table for table in due if block in due[table]])
+                except PushError as error:
+                    yield error
+                    if isinstance(error, NotYetError):
+                        return
+                finally:
+                    one.listener.puts_down()
     except PushError as error:
-        terminal.finish()
         yield error
 
 

@@ -6,9 +6,8 @@ from wikidata.dataset.survey import Partitions, survey
 from wikidata.errors import Exit, LayoutError, UsageError
 from wikidata.names import one, parse_data_file, remote_manifest
 from wikidata.plan import pushable_chunk
-from wikidata.records.lock import hold
 from wikidata.records.manifest import find_manifest
-from wikidata.records.receipt import remove_receipt
+from wikidata.records.receipt import recorded_block, remove_receipt
 from wikidata.report.terminal import Terminal
 from wikidata.session import Session
 from wikidata.state import get_all_state
@@ -40,10 +39,10 @@ def prune(session: Session, chunk: int) -> dict[Table, list[str]]:
     def sweep(table: Table) -> list[str]:
         partitions = survey(chunk, whole.parts, table, settings.output_dir, settings.audit_dir)
         found: list[str] = []
-        session.retry(lambda: _sweep(session, partitions, found))
+        session.retry(lambda: _sweep(holder, partitions, found))
         return found
 
-    with hold(settings.manifest_dir, f"prune of chunk {chunk}"):
+    with session.holding(recorded_block(settings.manifest_dir, chunk), f"prune of chunk {chunk}") as holder:
         whole = pushable_chunk(get_all_state(settings.state_dir), chunk)
         if _deletes(settings):
             session.check_rights()

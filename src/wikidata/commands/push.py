@@ -4,15 +4,26 @@
 nothing to do costs little more than polars.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from threading import Event
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from wikidata.commands.attended import attend, refresh_page
 from wikidata.config import Selection, Settings, Table
-from wikidata.errors import ChunkIncompleteError, Exit, PushError, StateError, TryLaterError, worst
+from wikidata.errors import (
+    ChunkIncompleteError,
+    Exit,
+    LockedError,
+    PushError,
+    StateError,
+    TryLaterError,
+    worst,
+)
 from wikidata.records.failures import forget_failures, record_failure
+from wikidata.records.lock import hold_this_host
 from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
@@ -44,29 +55,74 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
     has_cards = chosen.chunk is None and any(due(settings.manifest_dir, map(card_subject, Table)))
     if not chunks and not has_cards:
         return
-    from wikidata.push import push, push_waiting_cards
+    from wikidata.push import push_waiting_cards
     from wikidata.session import Session
 
-    with Session(settings, chosen.repos(settings), terminal) as session:
-        parts = dict(summarize(state).select("chunk", "parts").iter_rows())
-        terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)
-        for chunk in chunks:
-            terminal.takes_up(f"chunk {chunk}")
-            refresh_page(settings)
-            try:
-                push(session, state, chunk, if_due=chosen.chunk is None)
-                forget_failures(settings.manifest_dir, chunk)
-            except PushError as error:
-                if not isinstance(error, TryLaterError | ChunkIncompleteError):
-                    record_failure(settings.manifest_dir, chunk, error)
-                yield error
-                if isinstance(error, TryLaterError):
-                    return
-        if has_cards:
-            try:
+    try:
+        with ExitStack() as stack:
+            begin = stack.enter_context(hold_this_host(settings.manifest_dir)) if chosen.chunk is None else None
+            session = stack.enter_context(Session(settings, chosen.repos(settings), terminal))
+            parts = dict(summarize(state).select("chunk", "parts").iter_rows())
+            terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)
+            is_over = yield from _push_all(session, state, chunks, begin)
+            if has_cards and not is_over:
                 push_waiting_cards(session, state)
-            except PushError as error:
-                yield error
+    except PushError as error:
+        yield error
+
+
+def _push_all(
+    session: "Session", state: pl.DataFrame, chunks: Sequence[int], begin: Callable[[str], None] | None
+) -> Generator[PushError, None, bool]:
+    """Push chunks, `CHUNKS_AT_ONCE` at a time; returns whether the Hub is to be left alone for now.
+
+    `begin` is told of each; if it is None, the chunk was named by a person, and is pushed also if it is not due. One
+    that somebody else is at work on is left to them, which is no failure if there was another one to push.
+    """
+    from wikidata.push import push
+
+    settings, is_over = session.settings, Event()
+
+    def attempt(chunk: int) -> PushError | None:
+        if is_over.is_set():
+            return None
+        ours = session.taking_up(f"chunk {chunk}")
+        refresh_page(settings)
+        try:
+            if begin:
+                begin(f"chunk {chunk}")
+            push(ours, state, chunk, if_due=begin is not None)
+            forget_failures(settings.manifest_dir, chunk)
+        except PushError as error:
+            if isinstance(error, TryLaterError) and not isinstance(error, LockedError):
+                is_over.set()
+            elif not isinstance(error, LockedError | ChunkIncompleteError):
+                record_failure(settings.manifest_dir, chunk, error)
+            return error
+        finally:
+            ours.listener.puts_down()
+        return None
+
+    left: dict[int, LockedError] = {}
+    for chunk, attempted in session.at_once(settings.chunks_at_once, attempt, chunks):
+        error = attempted.result()
+        if isinstance(error, LockedError):
+            left[chunk] = error
+        elif error:
+            yield error
+    yield from _left(session, left, are_all=len(left) == len(chunks))
+    return is_over.is_set()
+
+
+def _left(session: "Session", left: Mapping[int, LockedError], *, are_all: bool) -> Iterator[LockedError]:
+    """Tell of the chunks that were left to others; as a failure only if they are all, or for too long."""
+    longest = sorted(left.values(), key=lambda error: error.held_seconds)[-1:]
+    if are_all:
+        yield from longest
+        return
+    for chunk, error in left.items():
+        session.listener.left(chunk, str(error))
+    yield from (error for error in longest if error.held_seconds > session.settings.lock_stale_hours * 3600)
 
 
 def _dry_run(settings: Settings, chosen: Selection) -> Exit:

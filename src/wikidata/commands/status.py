@@ -6,6 +6,7 @@ from typing import Any
 
 from wikidata.config import Selection, Settings
 from wikidata.errors import Exit, StateError
+from wikidata.records.lock import Holder
 from wikidata.report.overview import ChunkState, Overview, State, look
 from wikidata.report.summary import summary
 from wikidata.report.words import table_of
@@ -33,7 +34,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
 
 def as_json(overview: Overview) -> dict[str, Any]:
     """What `--json` prints: see docs/status.md; names and meanings stay, further ones may be added."""
-    refusal, holder = overview.refusal, overview.holder
+    refusal, holders = overview.refusal, [_holder(holder) for holder in overview.holders]
     return {
         "at": overview.at.isoformat(timespec="seconds"),
         "chunks": [
@@ -53,13 +54,18 @@ def as_json(overview: Overview) -> dict[str, Any]:
         "tables_a_day": round(overview.tables_a_day, 2),
         "end_at_this_rate": _iso(overview.end_at_this_rate),
         "end_at_the_quota": _iso(overview.end_at_the_quota),
-        "at_work": holder and {"purpose": holder.purpose, "pid": holder.pid, "since": _iso(holder.since)},
+        "at_work": holders[0] if holders else None,
+        "all_at_work": holders,
         "waits": refusal and {"for": refusal.kind, "until": _iso(refusal.not_before), "why": refusal.why},
         "failures": [
             {"chunk": each.chunk, "table": each.table or None, "at": _iso(each.at), "message": each.message}
             for each in overview.failures
         ],
     }
+
+
+def _holder(holder: Holder) -> dict[str, Any]:
+    return {"purpose": holder.purpose, "host": holder.host, "pid": holder.pid, "since": _iso(holder.since)}
 
 
 def _iso(moment: "datetime | float | None") -> str | None:

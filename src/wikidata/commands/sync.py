@@ -2,7 +2,6 @@
 
 from wikidata.config import Selection, Settings, Table
 from wikidata.errors import Exit, HubRefusedError, worst
-from wikidata.records.lock import hold
 from wikidata.records.receipt import blocks_with_receipt
 from wikidata.repo_records import Records
 from wikidata.report.terminal import Terminal
@@ -22,8 +21,7 @@ def run(settings: Settings, chosen: Selection) -> Exit:
                 raise HubRefusedError(f"{table}: {repo_id} is not there, or private: set HF_TOKEN, or log in")
             return sync(session, table, repo_id, revision)
 
-        with hold(settings.manifest_dir, "sync"):
-            synced = session.for_each_table(sync_table)
+        synced = session.for_each_table(sync_table)
         return worst([_print(table, session.repos[table], records) for table, records in synced.items()])
 
 

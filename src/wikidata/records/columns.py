@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from wikidata.config import Table
-from wikidata.system.files import make_private_folder, write_atomically
+from wikidata.records.lock import hold_records
+from wikidata.system.files import write_atomically
 
 
 class Columns(NamedTuple):
@@ -61,8 +62,11 @@ def is_of(columns: Columns, repo_id: str) -> bool:
 
 
 def write_columns(manifest_dir: Path, table: Table, columns: Columns) -> None:
-    """Keep a copy. Raises DiskError."""
-    write_atomically(columns_path(make_private_folder(manifest_dir), table), columns.content)
+    """Keep a copy, unless there is the same. Raises DiskError."""
+    ours = read_columns(manifest_dir, table)
+    if ours is None or ours.content != columns.content:
+        with hold_records(manifest_dir):
+            write_atomically(columns_path(manifest_dir, table), columns.content)
 
 
 def _words(chunk: int) -> str:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from wikidata.errors import DiskError, PushError, TablesFailedError
-from wikidata.system.files import make_private_folder, write_atomically
+from wikidata.errors import DiskError, LockedError, PushError, TablesFailedError
+from wikidata.records.lock import hold_records
+from wikidata.system.files import write_atomically
 
 _MOST_CHARACTERS = 1000
 
@@ -24,15 +25,13 @@ class LastFailure(NamedTuple):
 def record_failure(manifest_dir: Path, chunk: int, error: PushError) -> None:
     """Write down what failed of a chunk, in place of what failed of it before."""
     errors = error.errors if isinstance(error, TablesFailedError) else (error,)
-    new = [LastFailure(chunk, each.table, time.time(), str(each)[:_MOST_CHARACTERS]) for each in errors]
-    _write(manifest_dir, [*_others(manifest_dir, chunk), *new])
+    _replace(manifest_dir, chunk, [LastFailure(chunk, e.table, time.time(), str(e)[:_MOST_CHARACTERS]) for e in errors])
 
 
 def forget_failures(manifest_dir: Path, chunk: int) -> None:
     """The chunk was pushed."""
-    others = _others(manifest_dir, chunk)
-    if len(others) < len(last_failures(manifest_dir)):
-        _write(manifest_dir, others)
+    if any(each.chunk == chunk for each in last_failures(manifest_dir)):
+        _replace(manifest_dir, chunk, [])
 
 
 def last_failures(manifest_dir: Path) -> list[LastFailure]:
@@ -43,14 +42,11 @@ def last_failures(manifest_dir: Path) -> list[LastFailure]:
         return []
 
 
-def _others(manifest_dir: Path, chunk: int) -> list[LastFailure]:
-    return [each for each in last_failures(manifest_dir) if each.chunk != chunk]
-
-
-def _write(manifest_dir: Path, failures: list[LastFailure]) -> None:
+def _replace(manifest_dir: Path, chunk: int, new: list[LastFailure]) -> None:
     """Write it down if that is possible: a disk that is full must not hide what failed."""
-    with suppress(DiskError):
-        write_atomically(_path(make_private_folder(manifest_dir)), json.dumps(failures, indent=1).encode() + b"\n")
+    with suppress(DiskError, LockedError), hold_records(manifest_dir):
+        failures = [*(each for each in last_failures(manifest_dir) if each.chunk != chunk), *new]
+        write_atomically(_path(manifest_dir), json.dumps(failures, indent=1).encode() + b"\n")
 
 
 def _path(manifest_dir: Path) -> Path:

@@ -1,19 +1,19 @@
 """Recording that the account may not push for now, in `manifests/.not-before.json`: until then nobody asks the Hub.
 
 A used-up quota is filled again at a known time. An account without storage gets it when somebody answers a mail, so the
-time until the next attempt doubles from an hour to a day.
+time until the next attempt doubles from an hour to a day. It is written as soon as one attempt is refused, and read
+before each: so those who are at work at the same time stop, too.
 """
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from wikidata.errors import DiskError, PushError, QuotaError, StorageRefusedError, TablesFailedError, TryLaterError
-from wikidata.system.files import make_private_folder, write_atomically
+from wikidata.errors import DiskError, NotYetError, PushError, QuotaError, StorageRefusedError
+from wikidata.records.lock import hold_records
+from wikidata.system.files import write_atomically
 
 REQUEST_WINDOW_SECONDS = 300.0
 """The window of the Hub's request quota: how long to wait if the Hub does not say."""
@@ -23,38 +23,25 @@ LONGEST_STORAGE_SECONDS = 86400.0
 _WORDS = {"quota": "a quota is used up", "storage": "the Hub takes no more data from this account"}
 
 
-@contextmanager
-def recording_refusals(manifest_dir: Path) -> Iterator[None]:
-    """Write down a quota or a lack of storage that ends the block."""
-    try:
-        yield
-    except PushError as error:
-        record_refusal(manifest_dir, error)
-        raise
-
-
 def record_refusal(manifest_dir: Path, error: PushError) -> None:
-    """If a push ended for a quota or for lack of storage, write down until when not to try again."""
-    errors = error.errors if isinstance(error, TablesFailedError) else (error,)
-    storage = [each for each in errors if isinstance(each, StorageRefusedError)]
-    quotas = [each for each in errors if isinstance(each, QuotaError)]
-    if storage:
-        before = _read(_path(manifest_dir))
-        seconds = FIRST_STORAGE_SECONDS
-        if before and before.kind == "storage":
-            seconds = min(2 * before.seconds, LONGEST_STORAGE_SECONDS)
-        _write(manifest_dir, "storage", seconds, str(storage[0]))
-    elif quotas:
-        seconds = max(each.retry_after_seconds or REQUEST_WINDOW_SECONDS for each in quotas)
-        _write(manifest_dir, "quota", seconds, str(quotas[0]))
+    """If an attempt was refused for a quota or for lack of storage, write down until when not to try again.
+
+    What is recorded already, and whose time has not come yet, is the same refusal that somebody else has met.
+    """
+    if not isinstance(error, QuotaError | StorageRefusedError):
+        return
+    with hold_records(manifest_dir):
+        now, new = refusal_now(manifest_dir), _refusal(error, _read(_path(manifest_dir)))
+        if now is None or (now.kind == "quota" and (new.kind == "storage" or new.not_before > now.not_before)):
+            write_atomically(_path(manifest_dir), json.dumps(new._asdict()).encode() + b"\n")
 
 
 def check_not_before(manifest_dir: Path) -> None:
-    """Raise TryLaterError before the recorded time."""
+    """Raise NotYetError before the recorded time."""
     path = _path(manifest_dir)
     if refusal := refusal_now(manifest_dir):
         at = datetime.fromtimestamp(refusal.not_before, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        error = TryLaterError(f"{_WORDS[refusal.kind]}, not before {at}: remove {path} to try at once")
+        error = NotYetError(f"{_WORDS[refusal.kind]}, not before {at}: remove {path} to try at once")
         error.details = (refusal.why,)
         raise error
 
@@ -66,17 +53,16 @@ def refusal_now(manifest_dir: Path) -> "Refusal | None":
 
 
 def forget_refusal(manifest_dir: Path) -> None:
-    """The account may push again: a push has succeeded."""
+    """The account may push again: a push has succeeded. What somebody else was refused since then stays."""
     path = _path(manifest_dir)
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise DiskError(f"cannot remove {path}: {error.strerror}: mend its permissions") from error
-
-
-def _write(manifest_dir: Path, kind: str, seconds: float, why: str) -> None:
-    content = {"kind": kind, "not_before": time.time() + seconds, "seconds": seconds, "why": why}
-    write_atomically(_path(make_private_folder(manifest_dir)), json.dumps(content).encode() + b"\n")
+    if _read(path) is None:
+        return
+    with hold_records(manifest_dir):
+        if refusal_now(manifest_dir) is None:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise DiskError(f"cannot remove {path}: {error.strerror}: mend its permissions") from error
 
 
 class Refusal(NamedTuple):
@@ -86,6 +72,17 @@ class Refusal(NamedTuple):
     not_before: float
     seconds: float
     why: str
+
+
+def _refusal(error: PushError, before: Refusal | None) -> Refusal:
+    """Until when to wait after an error; longer, if the attempt `before` met a lack of storage, too."""
+    if isinstance(error, QuotaError):
+        seconds = error.retry_after_seconds or REQUEST_WINDOW_SECONDS
+        return Refusal("quota", time.time() + seconds, seconds, str(error))
+    seconds = FIRST_STORAGE_SECONDS
+    if before and before.kind == "storage":
+        seconds = min(2 * before.seconds, LONGEST_STORAGE_SECONDS)
+    return Refusal("storage", time.time() + seconds, seconds, str(error))
 
 
 def _read(path: Path) -> Refusal | None:

@@ -4,14 +4,12 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from threading import Lock
 
 from wikidata.config import Table
-from wikidata.system.files import make_private_folder, write_atomically
+from wikidata.records.lock import hold_records
+from wikidata.system.files import write_atomically
 
 DAY_SECONDS = 86400.0
-
-_lock = Lock()
 
 
 def card_subject(table: Table) -> str:
@@ -24,7 +22,7 @@ def is_news(manifest_dir: Path, subject: str, repeat_seconds: float | None = Non
 
     Records that it is said now.
     """
-    with _lock:
+    with hold_records(manifest_dir):
         said = _read(manifest_dir)
         last = said.get(subject)
         if last is not None and (repeat_seconds is None or time.time() - last < repeat_seconds):
@@ -41,9 +39,10 @@ def due(manifest_dir: Path, subjects: Iterable[str]) -> list[str]:
 
 def forget(manifest_dir: Path, subject: str) -> None:
     """`subject` is as it should be: what is said next of it is news."""
-    with _lock:
-        said = _read(manifest_dir)
-        if said.pop(subject, None) is not None:
+    if subject in _read(manifest_dir):
+        with hold_records(manifest_dir):
+            said = _read(manifest_dir)
+            said.pop(subject, None)
             _write(manifest_dir, said)
 
 
@@ -56,7 +55,7 @@ def _read(manifest_dir: Path) -> dict[str, float]:
 
 
 def _write(manifest_dir: Path, said: dict[str, float]) -> None:
-    write_atomically(_path(make_private_folder(manifest_dir)), json.dumps(said, indent=2).encode() + b"\n")
+    write_atomically(_path(manifest_dir), json.dumps(said, indent=2).encode() + b"\n")
 
 
 def _path(manifest_dir: Path) -> Path:

@@ -75,6 +75,13 @@ def recorded_chunks(manifest_dir: Path, table: Table, repo_id: str, only: int | 
     return {chunk: block for chunk, block in sorted(recorded.items()) if chunk not in unrecorded}
 
 
+def recorded_block(manifest_dir: Path, chunk: int) -> Block:
+    """All chunks that are recorded here in one block with this one, in any table: those that its push may change."""
+    blocks = [block for table in Table for block in blocks_here(manifest_dir, table) if chunk in block.chunks]
+    chunks = [chunk, *(end for block in blocks for end in (block.first, block.last))]
+    return Block(min(chunks), max(chunks))
+
+
 def blocks_with_receipt(manifest_dir: Path, table: Table, repo_id: str) -> list[Block]:
     """The blocks of which there is a receipt of the table in just this repo, in order."""
     blocks = _blocks(manifest_dir, f"{table}.receipt.json")

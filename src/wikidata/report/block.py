@@ -1,5 +1,7 @@
 """The progress of all tables as one block on a terminal: redrawn in place, and taken away when they are done.
 
+A heading and a row for each table; of each chunk, if several are pushed at once.
+
     chunk 3 (2 of 7 due)  ━━━━━━━━━━━━━━━━━━━  42 %  3 min left, 25 min for all 7
     labels        312 of 500 files  12.3 of 40.1 MB  1.2 MB/s  uploading
     descriptions                                               waiting 40 s for the quota (2 of 6)
@@ -72,6 +74,23 @@ class Row:
         return f"{self.files_done:,} of {files}", f"{readable_bytes(self.bytes_done)} of {size}", rate, self.what
 
 
+At = tuple[str, Table]
+"""A table of one of the works, such as that of `chunk 3`."""
+
+
+@dataclass
+class _Work:
+    """One of the works that are at hand, and what its tables do."""
+
+    rows: dict[Table, Row]
+    since: float = field(default_factory=lambda: time.monotonic())
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return sum(row.share for row in self.rows.values()) / max(len(self.rows), 1)
+
+
 class ProgressBlock:
     """The rows of all tables, on the terminal as long as any of them is at work."""
 
@@ -79,12 +98,12 @@ class ProgressBlock:
         self.console = console
         self.lock = Lock()
         self.live: Live | None = None
-        self.at_work: set[Table] = set()
-        self.rows: dict[Table, Row] = {}
+        self.at_work: set[At] = set()
+        self.at_hand: dict[str, _Work] = {}
+        self.done: set[str] = set()
         self.works: dict[str, float] = {}
         self.tables: tuple[Table, ...] = ()
-        self.at_hand = ""
-        self.started = self.taken_up = time.monotonic()
+        self.started = time.monotonic()
 
     def set_agenda(self, works: Mapping[str, float], tables: Collection[Table]) -> None:
         """What is to be done, in order, with relative sizes."""
@@ -92,14 +111,20 @@ class ProgressBlock:
 
     def take_up(self, work: str) -> None:
         """One of the works begins."""
-        self.at_hand, self.taken_up = work, time.monotonic()
-        self.rows = dict.fromkeys(self.tables, Row())
-
-    def begin(self, table: Table) -> None:
-        """A table is at work."""
         with self.lock:
-            self.at_work.add(table)
-            self.rows = {**self.rows, table: Row("starting")}
+            self.at_hand[work] = _Work(dict.fromkeys(self.tables, Row()))
+
+    def put_down(self, work: str) -> None:
+        """One of the works is done, or has failed."""
+        with self.lock:
+            self.at_hand.pop(work, None)
+            self.done.add(work)
+
+    def begin(self, at: At) -> None:
+        """A table is at work."""
+        self._replace(at, Row("starting"))
+        with self.lock:
+            self.at_work.add(at)
             if self.live is None:
                 self.live = Live(
                     console=self.console,
@@ -112,27 +137,25 @@ class ProgressBlock:
                 self.live.start(refresh=True)
                 Thread(target=self._redraw, args=(self.live,), daemon=True).start()
 
-    def change(self, table: Table, what: str, files: int, size_bytes: int) -> None:
+    def change(self, at: At, what: str, files: int, size_bytes: int) -> None:
         """A table does something else; with as many files and bytes as before unless they are given."""
-        before = self.rows.get(table, Row())
-        self._replace(table, Row(what, files or before.files, size_bytes or before.size_bytes))
+        before = self._row(at)
+        self._replace(at, Row(what, files or before.files, size_bytes or before.size_bytes))
 
-    def wait(self, table: Table, seconds: float, why: str) -> None:
+    def wait(self, at: At, seconds: float, why: str) -> None:
         """A table waits, and then goes on with what it did."""
-        row = self.rows.get(table, Row())
-        self._replace(table, replace(row, waiting=why, until=time.monotonic() + seconds))
+        self._replace(at, replace(self._row(at), waiting=why, until=time.monotonic() + seconds))
 
-    def advance(self, table: Table, progress: Progress) -> None:
+    def advance(self, at: At, progress: Progress) -> None:
         """An upload has come further."""
-        row = self.rows.get(table, Row(UPLOADING))
-        self._replace(table, replace(row, files_done=progress.uploaded, bytes_done=progress.uploaded_bytes))
+        row = self._row(at)
+        self._replace(at, replace(row, files_done=progress.uploaded, bytes_done=progress.uploaded_bytes))
 
-    def end(self, table: Table, what: str) -> None:
+    def end(self, at: At, what: str) -> None:
         """A table is done for now; with the last one the block goes."""
-        row = self.rows.get(table, Row())
-        self._replace(table, replace(row, what=what))
+        self._replace(at, replace(self._row(at), what=what))
         with self.lock:
-            self.at_work.discard(table)
+            self.at_work.discard(at)
             if not self.at_work:
                 self._take_away()
 
@@ -146,9 +169,13 @@ class ProgressBlock:
         with self.lock:
             self._take_away()
 
-    def _replace(self, table: Table, row: Row) -> None:
+    def _row(self, at: At) -> Row:
+        work = self.at_hand.get(at[0])
+        return work.rows.get(at[1], Row()) if work else Row()
+
+    def _replace(self, at: At, row: Row) -> None:
         with self.lock:
-            self.rows = {**self.rows, table: row}
+            self.at_hand.setdefault(at[0], _Work({})).rows[at[1]] = row
 
     def _redraw(self, live: Live) -> None:
         while self.live is live:
@@ -163,41 +190,42 @@ class ProgressBlock:
             self.live = None
 
     def _lines(self) -> Iterator[RenderableType]:
-        width, rows = self.console.width, self.rows
-        if self.at_hand:
-            share = sum(row.share for row in rows.values()) / max(len(rows), 1)
-            heading = Grid.grid(padding=(0, 2))
-            bar = [ProgressBar(100, share * 100, width=width // 6)] if width >= 72 else []
-            title, done = _whole(self._title()), _whole(f"{share * 100:.0f} %")
-            heading.add_row(title, *bar, done, _whole(self._left(share)))
-            yield heading
+        width = self.console.width
         shown = next(cells for columns, cells in _ROOM if width >= columns)
-        grid = Grid.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True, min_width=max(map(len, Table)))
-        for index in shown:  # the last one gives way if there is not enough room
-            grid.add_column(no_wrap=index != 3, justify="left" if index == 3 else "right")
-        for table in Table:
-            if table in rows:
-                cells = rows[table].cells()
-                grid.add_row(table.value, *(_whole(cells[index]) for index in shown))
-        yield grid
+        for name, work in self.at_hand.items():
+            if name:
+                heading = Grid.grid(padding=(0, 2))
+                bar = [ProgressBar(100, work.share * 100, width=width // 6)] if width >= 72 else []
+                done = _whole(f"{work.share * 100:.0f} %")
+                heading.add_row(_whole(self._title(name)), *bar, done, _whole(self._left(work)))
+                yield heading
+            grid = Grid.grid(padding=(0, 2))
+            grid.add_column(no_wrap=True, min_width=max(map(len, Table)))
+            for index in shown:  # the last one gives way if there is not enough room
+                grid.add_column(no_wrap=index != 3, justify="left" if index == 3 else "right")
+            for table in Table:
+                if table in work.rows:
+                    cells = work.rows[table].cells()
+                    grid.add_row(table.value, *(_whole(cells[index]) for index in shown))
+            yield grid
 
-    def _title(self) -> str:
+    def _title(self, name: str) -> str:
         if len(self.works) < 2:
-            return self.at_hand
-        return f"{self.at_hand} ({list(self.works).index(self.at_hand) + 1} of {len(self.works)} due)"
+            return name
+        return f"{name} ({list(self.works).index(name) + 1} of {len(self.works)} due)"
 
-    def _left(self, share: float) -> str:
-        """The time that is left for the work at hand, of which that share is done, and for all."""
-        now, sizes = time.monotonic(), list(self.works.values())
-        if now - self.taken_up < _TOO_EARLY_SECONDS or share < _TOO_EARLY_SHARE:
+    def _left(self, work: _Work) -> str:
+        """The time that is left for a work at hand, and for all."""
+        now = time.monotonic()
+        if now - work.since < _TOO_EARLY_SECONDS or work.share < _TOO_EARLY_SHARE:
             return ""
-        words = f"{readable_seconds((now - self.taken_up) * (1 - share) / share)} left"
-        position = list(self.works).index(self.at_hand)
-        done = sum(sizes[:position]) + share * sizes[position]
-        if position + 1 < len(sizes):
-            words += f", {readable_seconds((now - self.started) * (sum(sizes) - done) / done)} for all {len(sizes)}"
-        return words
+        words = f"{readable_seconds((now - work.since) * (1 - work.share) / work.share)} left"
+        if self.works.keys() <= self.done | self.at_hand.keys():
+            return words
+        done = sum(size for name, size in self.works.items() if name in self.done)
+        done += sum(each.share * self.works.get(name, 0) for name, each in self.at_hand.items())
+        seconds = (now - self.started) * (sum(self.works.values()) - done) / done
+        return f"{words}, {readable_seconds(seconds)} for all {len(self.works)}"
 
 
 def _whole(words: str) -> Text:

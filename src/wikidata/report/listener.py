@@ -18,8 +18,16 @@ class Listener:
     def agenda(self, works: Mapping[str, float], tables: Collection[Table]) -> None:
         """What is to be done with these tables, in order: `chunk 3`, or `chunks 0 to 15`, with relative sizes."""
 
-    def takes_up(self, work: str) -> None:
-        """One of the works of the agenda begins; those before it are done."""
+    def takes_up(self, work: str) -> "Listener":
+        """One of the works of the agenda begins; returns who is to be told how that goes."""
+        del work
+        return self
+
+    def puts_down(self) -> None:
+        """The work that was taken up is done, or has failed."""
+
+    def left(self, chunk: int, why: str) -> None:
+        """A chunk is left to those who are at work on it."""
 
     def begins(self, table: Table) -> None:
         """A table is at work from now on, in this thread."""

@@ -19,7 +19,7 @@ from wikidata.limits import COMMITS_AN_HOUR, FILES_A_COMMIT
 from wikidata.names import ANY_CHUNK
 from wikidata.records.failures import LastFailure, last_failures
 from wikidata.records.folds import folded_chunks
-from wikidata.records.lock import Holder, holder_of
+from wikidata.records.lock import Holder, holders
 from wikidata.records.not_before import Refusal, refusal_now
 from wikidata.records.receipt import recorded_chunks
 from wikidata.state import get_all_state, summarize
@@ -81,14 +81,14 @@ class ChunkState:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at the time `at`; `refusal` is a quota or storage that the push waits for."""
+    """Everything at the time `at`; `refusal` is a quota or storage that the push waits for, `holders` are at work."""
 
     at: datetime
     repos: Mapping[Table, str]
     chunks: tuple[ChunkState, ...]
     confirmed: tuple[Confirmed, ...]
     refusal: Refusal | None
-    holder: Holder | None
+    holders: tuple[Holder, ...]
     failures: tuple[LastFailure, ...]
 
     @cached_property
@@ -138,7 +138,8 @@ class Overview:
 def look(settings: Settings, only: int | None = None) -> Overview:
     """How far all chunks are, or one alone. Raises StateError."""
     folder, repos = settings.manifest_dir, target_repos(settings.hf_user)
-    holder, failures = holder_of(folder), tuple(last_failures(folder))
+    at_work, failures = tuple(holders(folder)), tuple(last_failures(folder))
+    purposes = {holder.purpose for holder in at_work}
     failed = {(each.chunk, each.table) for each in failures}
     folded = {table: folded_chunks(folder, table) for table in Table}
     recorded = {table: recorded_chunks(folder, table, repos[table]) for table in Table}
@@ -149,7 +150,7 @@ def look(settings: Settings, only: int | None = None) -> Overview:
             return State.FOLDED
         if chunk in recorded[table] or (facts["complete"] and not facts["due"]):
             return State.PUSHED
-        if holder and holder.purpose == f"chunk {chunk}":
+        if f"chunk {chunk}" in purposes:
             return State.UPLOADING
         if failed & {(chunk, table.value), (chunk, "")}:
             return State.FAILED
@@ -160,7 +161,7 @@ def look(settings: Settings, only: int | None = None) -> Overview:
         for facts in summarize(get_all_state(settings.state_dir, only)).iter_rows(named=True)
     )
     return Overview(
-        datetime.now(UTC), repos, tuple(chunks), _confirmed(folder, repos), refusal_now(folder), holder, failures
+        datetime.now(UTC), repos, tuple(chunks), _confirmed(folder, repos), refusal_now(folder), at_work, failures
     )
 
 

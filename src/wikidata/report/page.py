@@ -25,7 +25,7 @@ def write_page(settings: Settings) -> Path:
     """Write it to PAGE, or to wikidata.html where the command runs; returns where. Raises DiskError, StateError."""
     path = settings.page or Path.cwd() / DEFAULT
     endpoint = settings.hf_endpoint or "https://huggingface.co"
-    write_atomically(path, page_of(look(settings), endpoint).encode(), 0o644)
+    write_atomically(path, page_of(look(settings), endpoint).encode(), 0o644, is_locked=False)
     return path
 
 

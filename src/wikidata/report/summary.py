@@ -39,9 +39,9 @@ def pace(overview: Overview) -> Iterator[str]:
 def waits(overview: Overview) -> Iterator[str]:
     """What waits for what."""
     of = {state: [chunk.number for chunk in overview.chunks if chunk.state is state] for state in State}
-    if holder := overview.holder:
+    for holder in overview.holders:
         seconds = overview.at.timestamp() - holder.since
-        yield f"at work: {holder.purpose}, by process {holder.pid}, for {readable_seconds(seconds)}"
+        yield f"at work: {holder.purpose}, by process {holder.pid} on {holder.host}, for {readable_seconds(seconds)}"
     if refusal := overview.refusal:
         until = datetime.fromtimestamp(refusal.not_before, UTC)
         yield f"the push waits until {until:%Y-%m-%d %H:%M} UTC for {_FOR[refusal.kind]}: {refusal.why}"

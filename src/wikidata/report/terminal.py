@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, TextIO
 
 import polars as pl
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class Terminal(Listener):
     """Prints a line for each table and chunk, unless `quiet`; progress only if standard error is a terminal.
 
-    `news` are the warnings that were not told before. A dumb terminal gets a line for each upload in place of a block.
+    `news` are the warnings that were not told before; `work` is what of the agenda it tells of. A dumb terminal gets a
+    line for each upload in place of a block.
     """
 
     def __init__(self, quiet: bool) -> None:
@@ -39,33 +41,44 @@ class Terminal(Listener):
         self.said: set[str] = set()
         self.lock = threading.Lock()
         self.thread = threading.local()
+        self.work = ""
 
     def agenda(self, works: Mapping[str, float], tables: Collection[Table]) -> None:
         if self.block:
             self.block.set_agenda(works, tables)
 
-    def takes_up(self, work: str) -> None:
+    def takes_up(self, work: str) -> "Terminal":
+        other = copy(self)
+        other.work = work
         if self.block:
             self.block.take_up(work)
+        return other
+
+    def puts_down(self) -> None:
+        if self.block:
+            self.block.put_down(self.work)
+
+    def left(self, chunk: int, why: str) -> None:
+        self._say(f"chunk {chunk}: {why}")
 
     def begins(self, table: Table) -> None:
-        self.thread.table = table
+        self.thread.at = self.work, table
         if self.block:
-            self.block.begin(table)
+            self.block.begin((self.work, table))
 
     def doing(self, table: Table, what: str, files: int = 0, size_bytes: int = 0) -> None:
         if self.block:
-            self.block.change(table, what, files, size_bytes)
+            self.block.change((self.work, table), what, files, size_bytes)
 
     def ends(self, table: Table, *, failed: bool) -> None:
         if self.block:
-            self.block.end(table, "failed" if failed else "done")
+            self.block.end((self.work, table), "failed" if failed else "done")
 
     def waiting(self, wait: Wait) -> None:
-        table = getattr(self.thread, "table", None)
-        if self.block and table:
+        at = getattr(self.thread, "at", None)
+        if self.block and at:
             why = "for the quota" if isinstance(wait.error, QuotaError) else "to try again"
-            self.block.wait(table, wait.seconds, f"{why} ({wait.attempt} of {wait.attempts})")
+            self.block.wait(at, wait.seconds, f"{why} ({wait.attempt} of {wait.attempts})")
         elif self.attended:
             self._write(str(wait), sys.stderr)
 
@@ -100,7 +113,7 @@ class Terminal(Listener):
 
     def progress(self, table: Table, progress: Progress) -> None:
         if self.block:
-            self.block.advance(table, progress)
+            self.block.advance((self.work, table), progress)
 
     def confirmed(self, manifest: Manifest, receipt: Receipt, sent: pl.DataFrame) -> None:
         self.doing(manifest.table, "done", receipt.files, receipt.size_bytes)

@@ -1,6 +1,7 @@
 """Files that are either there whole or not at all."""
 
 import os
+import secrets
 from pathlib import Path
 
 from wikidata.errors import DiskError
@@ -9,20 +10,21 @@ PRIVATE_MODE = 0o600
 SHARED_MODE = 0o666
 
 
-def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE, *, is_locked: bool = True) -> None:
     """Write `content` under a temporary name in the same folder, sync it, and rename it to `path`.
 
     After a crash or a power cut `path` holds the old content or the new, never a part. `mode` is narrowed by the
-    user's umask. Raises DiskError if it cannot be written.
+    user's umask. The temporary name is always the same, so that a rerun takes over what a crash left; unless
+    `is_locked` is False, no two may write `path` at once. Raises DiskError if it cannot be written.
     """
+    name = path.name if is_locked else f"{path.name}.{secrets.token_hex(4)}"
     try:
-        _write(path, content, mode)
+        _write(path, path.with_name(f".{name}.tmp"), content, mode)
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror}: make room, or mend its permissions") from error
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")  # always this: a rerun takes over what a crash left
+def _write(path: Path, temporary: Path, content: bytes, mode: int) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:

@@ -12,7 +12,8 @@ from threading import Lock
 from wikidata.config import ROOT
 from wikidata.errors import ProgramError
 from wikidata.hub.versions import SUPPORTED, installed_version
-from wikidata.system.files import make_private_folder, write_atomically
+from wikidata.records.lock import hold_records
+from wikidata.system.files import write_atomically
 from wikidata.upload.generations import generation_of, parse_version
 from wikidata.upload.generations.protocol import Generation
 
@@ -96,12 +97,12 @@ def _known_version(program: str, manifest_dir: Path) -> str:
     """The version of a program, as remembered if the file is the same as when it was asked."""
     cache = manifest_dir / ".uploaders.json"
     modified_ns = os.stat(program).st_mtime_ns
-    known = _read(cache)
-    if known.get(program, [None])[0] == modified_ns:
-        return str(known[program][1])
+    known = _read(cache).get(program)
+    if known and known[0] == modified_ns:
+        return str(known[1])
     found = _ask(program)
-    make_private_folder(manifest_dir)
-    write_atomically(cache, json.dumps(known | {program: [modified_ns, found]}).encode() + b"\n")
+    with hold_records(manifest_dir):
+        write_atomically(cache, json.dumps(_read(cache) | {program: [modified_ns, found]}).encode() + b"\n")
     return found
 
 

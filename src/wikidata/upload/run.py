@@ -71,8 +71,8 @@ def log_file(settings: Settings, block: Block, table: Table) -> Path:
 
 
 def remove_old_logs(settings: Settings) -> None:
-    """Remove logs that are older than `LOG_KEEP_DAYS`."""
-    oldest = time.time() - settings.log_keep_days * 86400
+    """Remove logs that are older than `LOG_KEEP_DAYS`, and than any upload that may still be at work."""
+    oldest = time.time() - max(settings.log_keep_days * 86400, settings.upload_timeout_hours * 3600)
     for log in settings.log_dir.glob(f"{ANY_CHUNK}/*.log"):
         with suppress(OSError):
             if log.stat().st_mtime < oldest:

@@ -7,11 +7,13 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from wikidata.config import Table
-from wikidata.errors import StagingError
-from wikidata.names import ANY_CHUNK, Block
+from wikidata.errors import LockedError, StagingError
+from wikidata.names import ANY_CHUNK, Block, block_of_folder
+from wikidata.records.lock import hold
 from wikidata.system.files import make_private_folder
 
 # Hard links do not cross file systems, are forbidden to those who may not write the file, and are limited in number.
@@ -70,10 +72,16 @@ def clear(folder: Path) -> None:
         raise StagingError(f"staging: cannot remove {error.filename or folder}: {error.strerror}") from error
 
 
-def clear_all(staging_dir: Path) -> None:
-    """Remove everything staged, also by runs that died; only for the holder of the lock. Raises StagingError."""
-    for folder in staging_dir.glob(ANY_CHUNK):
-        clear(folder)
+def clear_all(staging_dir: Path, manifest_dir: Path, held: Block) -> None:
+    """Remove what is staged of the chunks that we hold, and of those that nobody holds: what runs left that died.
+
+    Raises StagingError.
+    """
+    for folder in sorted(staging_dir.glob(ANY_CHUNK)):
+        block = block_of_folder(folder.name)
+        others = [chunk for chunk in block.chunks if chunk not in held.chunks] if block else []
+        with suppress(LockedError), hold(manifest_dir, others):
+            clear(folder)
 
 
 def _link(source: str, target: str) -> None:
