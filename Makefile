@@ -44,7 +44,7 @@ endif
 NEWEST = $(if $(filter hf,$(UPLOADER)),$(HF)/ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo push fold status page verify sync prune card hub bench rehearsal test test-matrix test-hfd lint format lock clean
+.PHONY: help setup demo push fold submit status page verify sync prune card hub bench rehearsal test test-matrix test-hfd test-slurm lint format lock clean
 .SILENT:
 MAKEFLAGS += --no-print-directory
 .SUFFIXES:
@@ -60,6 +60,9 @@ push: $(VENV)/runtime $(NEWEST) ## push CHUNK, or every chunk that is complete a
 
 fold: $(VENV)/runtime $(NEWEST) ## put the files of consecutive chunks together, once all are pushed
 	"$$WIKIDATA" -m wikidata fold $(ONLY_TABLE)
+
+submit: $(VENV)/runtime $(NEWEST) ## let Slurm push CHUNK, or every due chunk, TASKS_AT_ONCE at a time, and fold afterwards
+	"$$WIKIDATA" -m wikidata submit $(ONLY_CHUNK) $(ONLY_TABLE)
 
 status: $(VENV)/runtime ## show how far the publication is and what needs attention; ALL=1 lists every chunk
 	"$$WIKIDATA" -m wikidata status $(ONLY_CHUNK)
@@ -92,7 +95,7 @@ rehearsal: $(VENV)/dev $(READERS)/ready ## push and fold all 113 chunks, small o
 	"$$WIKIDATA" -m scripts.rehearsal $(REHEARSAL_FLAGS)
 
 test: $(VENV)/dev $(READERS)/ready ## run all tests
-	"$$WIKIDATA" -m pytest $(PYTEST_FLAGS)
+	"$$WIKIDATA" -m pytest -m 'not slurm' $(PYTEST_FLAGS)
 
 test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the end-to-end tests with every generation of the CLI
 	"$$WIKIDATA" -m pytest -m matrix $(WITH_UPLOADERS) $(PYTEST_FLAGS)
@@ -100,8 +103,11 @@ test-matrix: $(VENV)/dev $(HF1)/ready $(HF)/ready $(READERS)/ready ## run the en
 test-hfd: $(VENV)/dev $(HF1)/ready $(HF)/ready ## the same against hfd, a Hub that is not ours; HFD is the path of its program
 	HFD="$${HFD:?is the path of hfd, see https://github.com/matrixhub-ai/hfd}" "$$WIKIDATA" -m pytest -m foreign --hub=hfd $(WITH_UPLOADERS) $(PYTEST_FLAGS)
 
+test-slurm: $(VENV)/dev ## run the tests on a Slurm cluster of two nodes on this machine, if slurmctld, slurmd and munged are installed
+	"$$WIKIDATA" -m pytest -m slurm $(PYTEST_FLAGS)
+
 lint: $(VENV)/dev ## run the linters and the type checker
-	ruff check . && ruff format --check . && mypy && lint-imports && shellcheck .ci/run scripts/*.sh
+	ruff check . && ruff format --check . && mypy && lint-imports && shellcheck .ci/run scripts/*.sh scripts/*.sbatch
 
 format: $(VENV)/dev ## format the code
 	ruff check --fix . && ruff format .

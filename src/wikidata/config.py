@@ -195,6 +195,9 @@ class Settings:
     chunks_at_once: int = _setting(
         "CHUNKS_AT_ONCE", "1", "due chunks that one push works on at the same time; each needs staging space", _count
     )
+    tasks_at_once: int = _setting(
+        "TASKS_AT_ONCE", "4", "chunks that Slurm pushes at the same time, by make submit", _count
+    )
     jobs: int = _setting("JOBS", "5", "tables of a chunk that are pushed at the same time", _count)
     workers: int | None = _setting(
         "WORKERS", "", "workers of each upload-large-folder; none means 1 for up to 100 files, else 4", _count_or_none

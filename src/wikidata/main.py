@@ -64,7 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     push = commands.add_parser("push", help="push one chunk, or every chunk that is complete and not yet pushed")
     fold = commands.add_parser("fold", help="put the files of consecutive chunks together, once all are pushed")
-    for command in (push, fold):
+    submit = commands.add_parser(
+        "submit", help="let Slurm push what is due, a task for each chunk, and fold afterwards"
+    )
+    for command in (push, fold, submit):
         _add_setting(command, "--dry-run", "DRY_RUN", "tell what would be done; change nothing")
         _add_setting(command, "--quiet", "QUIET", "print nothing if all goes well")
     status = commands.add_parser("status", help="show how far the publication is, and what needs attention")
@@ -76,9 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     prune = commands.add_parser("prune", help="list the files of a chunk on the Hub that are no longer produced")
     _add_setting(prune, "--yes", "YES", "delete them, in one commit for each table")
     card = commands.add_parser("card", help="print the dataset card that the next push would publish")
-    for command in (push, status, verify, prune):
+    commands.add_parser("later", help="print the seconds until a push that ended with 75 may be tried again")
+    for command in (push, submit, status, verify, prune):
         command.add_argument("--chunk", type=_chunk, metavar="N", help="this chunk only")
-    for command in (push, fold, verify, sync, prune, card):
+    for command in (push, fold, submit, verify, sync, prune, card):
         command.add_argument("--table", type=_table, metavar="TABLE", help="this table only")
     watch.add_arguments(commands.add_parser("watch", help="run the upload CLI under the watcher, like timeout or nice"))
     return parser

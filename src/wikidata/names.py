@@ -8,13 +8,17 @@ Hub these files lie as they are, or packed: `language=en/chunk_3.parquet`, or fo
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from wikidata.config import Layout, Table
 
 ANY_CHUNK = "chunk_*"
 """Glob of the folders that records, logs and staged files of a chunk lie in."""
+TASK_LOGS = "tasks"
+"""The folder of LOG_DIR that the output of Slurm's tasks lies in."""
 DATA_FILES = "chunk_*.parquet"
 """Glob of the data files in a key's folder, in any layout."""
 PARTS_OF_STATE_FILE = r"-of-([0-9]+)\.jsonl$"
@@ -89,6 +93,13 @@ class Block:
 def one(chunk: int) -> Block:
     """The block of one chunk."""
     return Block(chunk, chunk)
+
+
+def runs(chunks: Iterable[int]) -> list[Block]:
+    """Chunk numbers as blocks without gaps, lowest first."""
+    numbered = enumerate(sorted(chunks))
+    gathered = [[chunk for _, chunk in run] for _, run in groupby(numbered, lambda pair: pair[1] - pair[0])]
+    return [Block(run[0], run[-1]) for run in gathered]
 
 
 def _block(match: re.Match[str]) -> Block | None:

@@ -1,21 +1,27 @@
 """`wikidata status`: how far the publication is, and which chunks need attention; or all; or JSON."""
 
 import json
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from wikidata.config import Selection, Settings
-from wikidata.errors import Exit, StateError
-from wikidata.records.lock import Holder
+from wikidata.errors import Exit, PushError, StateError
+from wikidata.records.lock import Holder, has_submitted
 from wikidata.report.overview import ChunkState, Overview, State, look
 from wikidata.report.summary import summary
 from wikidata.report.words import table_of
+from wikidata.slurm.jobs import tasks_of
 from wikidata.state import UNREADABLE, Step
+
+SLURM_SECONDS = 5.0
+"""How long Slurm may take to tell what is queued."""
 
 
 def run(settings: Settings, chosen: Selection) -> Exit:
     """Print a summary, then a line for each chunk that needs attention; for the chosen one its line alone."""
-    overview = look(settings, chosen.chunk)
+    overview = _with_tasks(look(settings, chosen.chunk), settings)
     if not overview.chunks:
         which = "state files" if chosen.chunk is None else f"state files of chunk {chosen.chunk}"
         raise StateError(f"state: there are no {which} in {settings.state_dir}: is STATE_DIR right?")
@@ -30,6 +36,17 @@ def run(settings: Settings, chosen: Selection) -> Exit:
         print(end="\n" if chosen.chunk is None else "")
         print(table_of(map(_cells, shown), ("chunk", "parts", "steps", "state", "tables")))
     return Exit.OK
+
+
+def _with_tasks(overview: Overview, settings: Settings) -> Overview:
+    """Add what Slurm has of ours, if anything was ever submitted; it is not waited for long."""
+    if not has_submitted(settings.manifest_dir):
+        return overview
+    try:
+        return replace(overview, tasks=tuple(tasks_of(settings, SLURM_SECONDS)))
+    except PushError as error:
+        print(f"wikidata: warning: {error}", file=sys.stderr)
+        return replace(overview, tasks=None)
 
 
 def as_json(overview: Overview) -> dict[str, Any]:
@@ -56,6 +73,7 @@ def as_json(overview: Overview) -> dict[str, Any]:
         "end_at_the_quota": _iso(overview.end_at_the_quota),
         "at_work": holders[0] if holders else None,
         "all_at_work": holders,
+        "tasks": None if overview.tasks is None else [each._asdict() for each in overview.tasks],
         "waits": refusal and {"for": refusal.kind, "until": _iso(refusal.not_before), "why": refusal.why},
         "failures": [
             {"chunk": each.chunk, "table": each.table or None, "at": _iso(each.at), "message": each.message}

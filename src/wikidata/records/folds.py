@@ -5,13 +5,12 @@ once more, all together.
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
 from wikidata.config import Table
-from wikidata.names import Block, one
+from wikidata.names import Block, one, runs
 from wikidata.records.manifest import is_packed
 from wikidata.records.receipt import blocks_here
 from wikidata.state import Step, summarize
@@ -36,15 +35,8 @@ def _wanted(state: pl.DataFrame, fold: int) -> list[Block]:
     pushed = set(chunks.filter("is_pushed")["chunk"])
     blocks = [Block(first, first + fold - 1) for first in range(0, max(pushed, default=0) + 1, fold)]
     if len(pushed) == chunks.height:
-        blocks = _runs(sorted(pushed))
+        blocks = runs(pushed)
     return [block for block in blocks if not block.is_one and pushed.issuperset(block.chunks)]
-
-
-def _runs(chunks: list[int]) -> list[Block]:
-    """Sorted numbers as blocks without gaps."""
-    ends = [last for last, following in pairwise(chunks) if following != last + 1]
-    firsts = [*chunks[:1], *(following for last, following in pairwise(chunks) if following != last + 1)]
-    return [Block(first, last) for first, last in zip(firsts, [*ends, *chunks[-1:]], strict=True)]
 
 
 def _is_due(block: Block, here: Iterable[Block], manifest_dir: Path, table: Table) -> bool:

@@ -3,6 +3,7 @@
     chunk_3      a chunk: held by its push or prune, and by the fold of a block that it is part of
     host-NAME    whatever is due: a tick of cron on that host, or a person who names no chunk
     labels       a commit of records to a table's repo; waited for
+    submit       what is due, to Slurm; waited for
     records      the small files that everybody writes: quota, notices, failures; waited for
 
 Whoever works on chunks writes the name into the file, and who finds a name there is turned away. Locks without a name
@@ -39,6 +40,7 @@ TURN_SECONDS = 60.0
 _PAUSE_SECONDS = 0.02
 _FLOCK = "hhqqi4x"
 """The C structure `flock` of 64-bit Linux: type, whence, start, length (0: to the end), and the process."""
+_SUBMISSION = "submit"
 
 
 @contextmanager
@@ -82,6 +84,18 @@ def hold_records(manifest_dir: Path) -> Iterator[None]:
     """Hold the lock of the files that everybody writes, to read and write one of them. Raises LockedError."""
     with _held(manifest_dir, "records"):
         yield
+
+
+@contextmanager
+def hold_submission(manifest_dir: Path) -> Iterator[None]:
+    """Take one's turn to submit jobs to Slurm. Raises LockedError if that takes too long."""
+    with _held(manifest_dir, _SUBMISSION, seconds=TURN_SECONDS):
+        yield
+
+
+def has_submitted(manifest_dir: Path) -> bool:
+    """Whether anybody has ever submitted jobs to Slurm."""
+    return (manifest_dir / FOLDER / _SUBMISSION).exists()
 
 
 class Holder(NamedTuple):

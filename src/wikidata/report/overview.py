@@ -22,6 +22,7 @@ from wikidata.records.folds import folded_chunks
 from wikidata.records.lock import Holder, holders
 from wikidata.records.not_before import Refusal, refusal_now
 from wikidata.records.receipt import recorded_chunks
+from wikidata.slurm.jobs import Task
 from wikidata.state import get_all_state, summarize
 
 RATE_DAYS = 7
@@ -90,6 +91,8 @@ class Overview:
     refusal: Refusal | None
     holders: tuple[Holder, ...]
     failures: tuple[LastFailure, ...]
+    tasks: tuple[Task, ...] | None = ()
+    """What Slurm has queued and runs, which only status asks; None if it does not tell."""
 
     @cached_property
     def states(self) -> Counter[State]:

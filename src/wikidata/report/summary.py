@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from wikidata.config import Table
+from wikidata.names import runs
 from wikidata.report.overview import RATE_DAYS, Overview, State
 from wikidata.report.words import bar, readable_bytes, readable_seconds
+from wikidata.slurm.jobs import Task
 
 _MOST_RUNS = 8
 _FOR = {"quota": "the Hub's quota", "storage": "storage, which a person has to ask for"}
@@ -42,6 +44,7 @@ def waits(overview: Overview) -> Iterator[str]:
     for holder in overview.holders:
         seconds = overview.at.timestamp() - holder.since
         yield f"at work: {holder.purpose}, by process {holder.pid} on {holder.host}, for {readable_seconds(seconds)}"
+    yield from at_slurm(overview.tasks or ())
     if refusal := overview.refusal:
         until = datetime.fromtimestamp(refusal.not_before, UTC)
         yield f"the push waits until {until:%Y-%m-%d %H:%M} UTC for {_FOR[refusal.kind]}: {refusal.why}"
@@ -49,6 +52,18 @@ def waits(overview: Overview) -> Iterator[str]:
         yield f"waiting for the push: {numbers(of[State.DUE])}"
     if of[State.INCOMPLETE]:
         yield f"waiting for the pipeline: {numbers(of[State.INCOMPLETE])}"
+
+
+def at_slurm(tasks: Iterable[Task]) -> Iterator[str]:
+    """What is queued and running there, by Slurm's word for it."""
+    for state, group in groupby(sorted(tasks, key=lambda task: task.state), lambda task: task.state):
+        those = list(group)
+        chunks = {task.chunk for task in those if task.chunk is not None}
+        folds = ["fold"] if any(task.chunk is None for task in those) else []
+        nodes = sorted({task.node for task in those if task.node})
+        where = f", on {', '.join(nodes)}" if nodes else ""
+        what = " and ".join([*([numbers(chunks)] if chunks else []), *folds])
+        yield f"at Slurm, {state.lower()}: {what}{where}"
 
 
 def troubles(overview: Overview) -> Iterator[str]:
@@ -66,9 +81,7 @@ def day(moment: datetime) -> str:
 
 def numbers(chunks: Iterable[int]) -> str:
     """Chunk numbers with runs: `chunks 3, 7 to 12`."""
-    runs = [
-        [number for _, number in run] for _, run in groupby(enumerate(sorted(chunks)), lambda pair: pair[1] - pair[0])
-    ]
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    blocks = runs(chunks)
+    words = [str(block.first) if block.is_one else f"{block.first} to {block.last}" for block in blocks]
     more = f" and {len(words) - _MOST_RUNS} more" if len(words) > _MOST_RUNS else ""
-    return f"chunk{'s' * (len(runs) > 1 or len(runs[0]) > 1)} {', '.join(words[:_MOST_RUNS])}{more}"
+    return f"chunk{'s' * (len(blocks) > 1 or not blocks[0].is_one)} {', '.join(words[:_MOST_RUNS])}{more}"

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from wikidata.config import Settings, Table
 from wikidata.errors import Kind
-from wikidata.names import ANY_CHUNK, Block
+from wikidata.names import ANY_CHUNK, TASK_LOGS, Block
 from wikidata.system.files import make_private_folder
 from wikidata.upload.finder import Uploader, search_path
 from wikidata.upload.progress import Progress
@@ -73,7 +74,7 @@ def log_file(settings: Settings, block: Block, table: Table) -> Path:
 def remove_old_logs(settings: Settings) -> None:
     """Remove logs that are older than `LOG_KEEP_DAYS`, and than any upload that may still be at work."""
     oldest = time.time() - max(settings.log_keep_days * 86400, settings.upload_timeout_hours * 3600)
-    for log in settings.log_dir.glob(f"{ANY_CHUNK}/*.log"):
+    for log in chain.from_iterable(settings.log_dir.glob(f"{folder}/*.log") for folder in (ANY_CHUNK, TASK_LOGS)):
         with suppress(OSError):
             if log.stat().st_mtime < oldest:
                 log.unlink()
