@@ -105,7 +105,7 @@ def test_json_is_what_scripts_may_rely_on(root: Path, capsys: pytest.CaptureFixt
     told = json.loads("\n".join(shown(root, capsys, JSON="1")))
     assert list(told) == [
         "at", "chunks", "published", "tables_a_day", "end_at_this_rate", "end_at_the_quota", "at_work",
-        "all_at_work", "waits", "failures",
+        "all_at_work", "tasks", "waits", "failures",
     ]  # fmt: skip
     assert told["published"] == {"files": 150, "size_bytes": 500_000, "rows": 500}
     assert told["chunks"][0] == {

@@ -12,6 +12,7 @@ import pytest
 
 from localhub.testing import RunningHub
 from tests.helpers.box import ROOT, Box, assert_arrived
+from tests.helpers.slurm import StandIns
 from wikidata.config import FOLDERS, Table
 
 PUSH_CHUNK = """
@@ -45,7 +46,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_wheel_pushes_from_any_folder(box: Box, hub: RunningHub, programs: Path) -> None:
+def test_a_wheel_pushes_from_any_folder(box: Box, hub: RunningHub, programs: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in box.environment.items() if name not in (*FOLDERS, "WIKIDATA")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"  # where huggingface-cli is
 
@@ -63,3 +64,7 @@ def test_a_wheel_pushes_from_any_folder(box: Box, hub: RunningHub, programs: Pat
     assert files == len(box.files(Table.LINKS, 3))
     assert_arrived(box, hub, 3, [Table.LABELS, Table.LINKS])
     assert len(list((box.root / "logs").rglob("*.log"))) == 2
+    environment["PATH"] = f"{StandIns(tmp_path / 'slurm').bin}:{environment['PATH']}"
+    submitted = run(programs / "wikidata", "submit", "--chunk", "3", "--dry-run").splitlines()
+    assert all(Path(line.split()[-2]).is_relative_to(programs.parent) for line in submitted)
+    assert all(Path(line.split()[-2]).is_file() for line in submitted)
