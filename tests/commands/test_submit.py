@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from tests.helpers.slurm import StandIns
 from wikidata.commands import later, status, submit
 from wikidata.config import Selection, Settings, Table
 from wikidata.errors import Exit, QuotaError
-from wikidata.records.lock import hold_submission
 from wikidata.records.not_before import record_refusal
 
 SCRIPT = ROOT / "scripts" / "wikidata-push.sbatch"
@@ -167,9 +167,13 @@ def test_a_fold_that_is_due_is_submitted_alone_unless_something_is_queued(tmp_pa
 
 
 def test_two_do_not_submit_at_once(root: Path, slurm: StandIns) -> None:
-    with hold_submission(root / "manifests"):
-        assert ask(root) == 75
-    assert slurm.submitted == []
+    ask(root, 0)
+    name = option(slurm.submitted[0], "job-name")
+    listed = "".join(f"{name}|3_{chunk}|PENDING|\\n" for chunk in (0, 3, 7, 8, 9))
+    slurm.become("sbatch", f"printf '%s\\n' \"$*\" >>submitted; sleep 0.2; printf '{listed}' >queue; echo 3")
+    with ThreadPoolExecutor() as pool:
+        assert [each.result() for each in [pool.submit(ask, root) for _ in range(4)]] == [0] * 4
+    assert [words[-1] for words in slurm.submitted[2:]] == ["push", "fold"]
 
 
 def test_status_tells_what_slurm_has_and_only_if_there_was_a_submission(
