@@ -36,10 +36,10 @@ class Site:
         words = self.cluster.ask("scontrol", "--oneliner", "show", "job", job).splitlines()[0].split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def start_now(self, *jobs: str) -> None:
-        """Do not wait for the time that requeued tasks are to wait."""
+    def start_soon(self, *jobs: str) -> None:
+        """Do not wait as long as requeued tasks are to wait; in the same second, Slurm could not start them again."""
         for job in jobs:
-            self.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+            self.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now+2")
 
     def wait_for_end(self) -> None:
         """Wait until nothing is queued or running."""

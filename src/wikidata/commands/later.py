@@ -9,10 +9,12 @@ from wikidata.records.not_before import refusal_now
 
 SECONDS = 300
 """If nothing is recorded: another push is at work, or the Hub is down. As often as cron would try."""
+LEAST_SECONDS = 5
+"""Slurm fails a task that is to start again in the second in which it was terminated."""
 
 
 def run(settings: Settings, _chosen: Selection) -> Exit:
     """Print it, as a whole number."""
     refusal = refusal_now(settings.manifest_dir)
-    print(math.ceil(refusal.not_before - time.time()) if refusal else SECONDS)
+    print(max(math.ceil(refusal.not_before - time.time()), LEAST_SECONDS) if refusal else SECONDS)
     return Exit.OK
