@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "unshare", "setpriv")
+SPACES = ("--pid", "--fork", "--kill-child", "--mount-proc", "--uts")
 START_SECONDS = 60.0
 CONFIGURATION = """\
 ClusterName=test
@@ -56,7 +57,10 @@ def why_not() -> str:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"no {', '.join(missing)} (apt install slurm-wlm munge)"
-    return "" if os.geteuid() == 0 else "not root"
+    if os.geteuid():
+        return "not root"
+    tried = subprocess.run(["unshare", *SPACES, "hostname", "n1"], capture_output=True, text=True)
+    return tried.stderr.strip()  # a container may forbid it
 
 
 @dataclass
@@ -110,8 +114,7 @@ def running_cluster(names: Sequence[str] = ("n1", "n2")) -> Iterator[Cluster]:
             *(f"--{name}={root / file}" for name, file in files.items()),
         )
         start("slurmctld", "-D")
-        spaces = ("--pid", "--fork", "--kill-child", "--mount-proc", "--uts")
-        nodes = {name: start("unshare", *spaces, "sh", "-c", START_NODE, name) for name in names}
+        nodes = {name: start("unshare", *SPACES, "sh", "-c", START_NODE, name) for name in names}
         cluster = Cluster(root, nodes)
         _wait_until_idle(cluster)
         yield cluster
