@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("--only", metavar="NAME,…", help=f"these alone, also those that take very long, of {', '.join(known)}")
-    add("--all", action="store_true", help="also the comparisons that take very long: latency, 20 minutes")
+    add("--all", action="store_true", help="also the comparisons that take very long: latency, nodes: 40 minutes")
     add("--runs", metavar="N", type=int, default=1 if is_quick else None, help="so many runs of each side")
     given = parser.parse_args(arguments)
     names = given.only.split(",") if given.only else [name for name in known if given.all or known[name].by_default]

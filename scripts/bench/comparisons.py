@@ -13,6 +13,7 @@ from scripts.bench.data import (
     pushed_states,
 )
 from scripts.bench.measure import OURS, Comparison, Row, Side
+from scripts.bench.nodes import CHUNKS, on_nodes, on_one_box
 from scripts.bench.pieces import command, piece
 from scripts.bench.pushes import CLI, HF, LIBRARY, each, folding_by_xet, ours, pushing, pushing_to_repo
 from scripts.bench.readers import LAYOUTS, READERS, reading
@@ -86,6 +87,16 @@ def latency(scale: Scale) -> Comparison:
     push = f"push of {scale.large.of(scale.tables)}, packed, {wait}"
     rows = [Row(push, LOOP, 0.05), Row(push + USING_HF, LOOP, side=BY_HF)]
     return Comparison("latency", sides, rows, once=tuple(sides), by_default=False)
+
+
+def nodes(scale: Scale) -> Comparison:
+    """Several packed chunks to a Hub as far away as the real one, by Slurm on two nodes and on one."""
+    by_one, by_box = "make submit on one node", "make push"
+    sides = {name: on_nodes(count, scale.small, LATENCY) for name, count in ((OURS, 2), (by_one, 1))}
+    sides[by_box] = on_one_box(scale.small, LATENCY)
+    what = f"make submit of {CHUNKS} chunks, {scale.small.of(tuple(Table))} each, on two nodes, far away"
+    rows = [Row(what, by_one, 0.6), Row(what, by_box), Row(f"{what}: requests", by_box, None, "requests")]
+    return Comparison("nodes", sides, rows, once=tuple(sides), by_default=False)
 
 
 def plan(scale: Scale) -> Comparison:
@@ -162,4 +173,4 @@ def readers(_: Scale) -> Comparison:
     return Comparison("readers", sides, rows, runs=1)
 
 
-COMPARISONS = (cron, state, small, large, latency, plan, pack, fold, fold_by_xet, key, grown, readers)
+COMPARISONS = (cron, state, small, large, latency, plan, pack, fold, fold_by_xet, key, grown, readers, nodes)

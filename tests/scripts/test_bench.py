@@ -95,7 +95,7 @@ def test_what_takes_very_long_is_only_made_if_asked_for(tmp_path: Path, monkeypa
     made: dict[str, int] = {}
     monkeypatch.setattr(bench, "FOLDER", tmp_path)
     monkeypatch.setattr(bench, "run_sides", lambda comparison, _: made.update({comparison.name: comparison.runs}) or {})
-    usual, chosen = USUAL.keys() - {"latency"}, ["--only=latency,cron", "--runs=5"]
+    usual, chosen = USUAL.keys() - {"latency", "nodes"}, ["--only=latency,cron", "--runs=5"]
     for arguments, expected in ([], usual), (["--all"], USUAL.keys()), (chosen, {"cron", "latency"}):
         made.clear()
         bench.main(arguments)
