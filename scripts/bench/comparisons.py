@@ -5,11 +5,15 @@ import sys
 from localhub.faults import Latency
 from scripts.bench.data import (
     CHUNKS_TO_FOLD,
+    LARGE_KEYS,
     Scale,
+    Size,
     chunks_of_a_key,
     chunks_to_fold,
+    heavy_chunk,
     huge_chunk,
     large_key,
+    large_keys,
     pushed_states,
 )
 from scripts.bench.measure import OURS, Comparison, Row, Side
@@ -115,6 +119,13 @@ def pack(scale: Scale) -> Comparison:
     return Comparison("pack", sides, [Row(f"pack {scale.huge.parts} parts × {scale.huge.keys} keys", bare, 1.5)])
 
 
+def pack_large(scale: Scale) -> Comparison:
+    """Packing a few large keys."""
+    bare = "polars, from scan to sink, key by key"
+    sides = {OURS: piece("pack", large_keys), bare: piece("fold_barely", large_keys)}
+    return Comparison("pack_large", sides, [Row(f"pack {len(LARGE_KEYS)} keys of {_large(scale)}", bare, 1)])
+
+
 def fold(scale: Scale) -> Comparison:
     """Folding one table of 16 chunks, from the partition files: many small ones, or a few of one large key."""
     sides: dict[str, Side] = {}
@@ -135,10 +146,30 @@ def fold_by_xet(scale: Scale) -> Comparison:
 
 
 def key(scale: Scale) -> Comparison:
-    """The memory that packing one large key takes."""
-    what = f"pack one key of {scale.key_bytes >> 20:,} MiB: memory"
-    row = Row(what, "a limit of 1 GiB", 1, "peak_bytes", limit=float(1 << 30))
-    return Comparison("key", {OURS: piece("pack", large_key)}, [row])
+    """Packing one large key, and the memory that it takes."""
+    what, bare = f"pack one key of {scale.key_bytes >> 20:,} MiB", "polars, from scan to sink"
+    sides = {OURS: piece("pack", large_key), bare: piece("fold_barely", large_key)}
+    limit = Row(f"{what}: memory", "a limit of 1 GiB", 1, "peak_bytes", limit=float(1 << 30))
+    return Comparison("key", sides, [Row(what, bare, 1), limit])
+
+
+def heavy(scale: Scale) -> Comparison:
+    """A push of large files as they are, by LFS and by Xet."""
+    pushers = {BY_HF: ours(Layout.FILES, "hf"), HF_AT_ONCE: each(HF, at_once=True)}
+    size = Size(scale.key_parts, 1)
+    sides: dict[str, Side] = {}
+    rows: list[Row] = []
+    for protocol in ("LFS", "Xet"):
+        mine, theirs = (f"{name}, by {protocol}" for name in pushers)
+        for name, pusher in zip((mine, theirs), pushers.values(), strict=True):
+            sides[name] = pushing(size, pusher, data=heavy_chunk, by_xet=protocol == "Xet")
+        what = f"push of {size.of(scale.tables)} of {_large(scale)} a table, by {protocol}"
+        rows.append(Row(what + USING_HF, theirs, 1.25, side=mine))
+    return Comparison("heavy", sides, rows)
+
+
+def _large(scale: Scale) -> str:
+    return f"{(scale.key_bytes // len(LARGE_KEYS)) >> 20:,} MiB"
 
 
 def grown(scale: Scale) -> Comparison:
@@ -173,4 +204,20 @@ def readers(_: Scale) -> Comparison:
     return Comparison("readers", sides, rows, runs=1)
 
 
-COMPARISONS = (cron, state, small, large, latency, plan, pack, fold, fold_by_xet, key, grown, readers, nodes)
+COMPARISONS = (
+    cron,
+    state,
+    small,
+    large,
+    heavy,
+    latency,
+    plan,
+    pack,
+    pack_large,
+    fold,
+    fold_by_xet,
+    key,
+    grown,
+    readers,
+    nodes,
+)

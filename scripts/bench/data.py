@@ -1,8 +1,8 @@
-"""How much everything is measured with, and data for it: chunks, state files alone, one large key, Hubs with files."""
+"""How much everything is measured with, and data for it: chunks, state files alone, large keys, Hubs with files."""
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -25,6 +25,7 @@ ROWS = 5
 CHUNKS_TO_FOLD = 16
 MOST_PARTS = 86
 RANDOM_BYTES_A_ROW = 180
+LARGE_KEYS = ("de", "en", "es", "fr")
 
 OTHER_CHUNK, OTHER_PARTS = 100, 20
 """The first of the other chunks that a Hub has files of, and the parts of each, if they are not packed."""
@@ -48,7 +49,7 @@ class Scale(NamedTuple):
     """The sizes of everything: the real numbers, or tiny ones which prove that the benchmark works.
 
     `others` are the other chunks and keys that a repo has files of, `state_files` all state files together, `key_bytes`
-    the size of the large key's sources, in `key_parts` files.
+    the size of the large key's sources, in `key_parts` files, and that of all LARGE_KEYS together.
     """
 
     tables: tuple[Table, ...]
@@ -105,17 +106,32 @@ def pushed_states(root: Path, scale: Scale) -> None:
 
 
 def large_key(root: Path, scale: Scale) -> None:
-    """Write a chunk with one key of `labels`, whose files have the size asked for and hardly more, compressed.
+    """Write a chunk with one key of `labels`, whose files have the size asked for and hardly more, compressed."""
+    _write_large(root, scale, [(Table.LABELS, "en")], scale.key_bytes)
 
-    The text is random letters, the same every time. No other table has files, and there are no sidecars.
-    """
+
+def large_keys(root: Path, scale: Scale) -> None:
+    """Write the same with several keys, which together have the size of the one."""
+    _write_large(root, scale, [(Table.LABELS, key) for key in LARGE_KEYS], scale.key_bytes // len(LARGE_KEYS))
+
+
+def heavy_chunk(root: Path, scale: Scale) -> None:
+    """Write a chunk with one such key in every table."""
+    keys = [(table, choose_keys(table, 1)[0]) for table in scale.tables]
+    _write_large(root, scale, keys, scale.key_bytes // len(LARGE_KEYS))
+
+
+def _write_large(root: Path, scale: Scale, keys: Sequence[tuple[Table, str]], size_bytes: int) -> None:
+    """Write keys of a size; the text is random letters, the same every time. There are no sidecars."""
     make_folders(root)
-    folder = root / RESULTS / Table.LABELS / "language=en"
-    folder.mkdir()
-    rows = -(-scale.key_bytes // scale.key_parts // RANDOM_BYTES_A_ROW)
+    rows = -(-size_bytes // scale.key_parts // RANDOM_BYTES_A_ROW)
     for part in range(scale.key_parts):
         file = Source(CHUNK, part, scale.key_parts)
-        _random_labels(part * rows, rows).write_parquet(folder / f"{file.stem}.parquet", row_group_size=100_000)
+        for number, (table, key) in enumerate(keys):
+            labels = _random_labels((part * len(keys) + number) * rows, rows)
+            path = root / RESULTS / table / f"{table.partition_column}={key}" / f"{file.stem}.parquet"
+            texts = labels.with_columns(pl.lit(key).alias(table.partition_column))
+            texts.write_parquet(path, row_group_size=100_000, mkdir=True)
         write_state(root, file, Step.PARTITION)
 
 

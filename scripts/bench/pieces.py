@@ -16,9 +16,9 @@ from pathlib import Path
 import polars as pl
 
 from localhub.testing import running_hub
-from scripts.bench.data import CHUNK, Scale
+from scripts.bench.data import CHUNK
 from scripts.bench.measure import Measured, Side
-from scripts.bench.workspace import Workspace, environment_of, run
+from scripts.bench.workspace import Data, Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
 from wikidata.config import FOLDERS, HF_USER, ROOT, Settings, Table, target_repos
 from wikidata.dataset import folding, packing
@@ -31,7 +31,6 @@ from wikidata.session import Session
 from wikidata.state import get_all_state, summarize
 from wikidata.upload import staging
 
-Data = Callable[[Path, Scale], object]
 Work = Callable[[], object]
 
 

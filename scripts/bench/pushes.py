@@ -1,5 +1,6 @@
 """Sides that push: the same files, a fresh Hub on localhost for each run, and what the Hub counted."""
 
+import os
 import shutil
 import sys
 import time
@@ -12,7 +13,7 @@ from localhub.faults import Latency
 from localhub.testing import RunningHub, running_hub
 from scripts.bench.data import CHUNK, CHUNKS_TO_FOLD, Size, chunks_of_a_key, hub_with_files, write_chunk
 from scripts.bench.measure import Measured, Side
-from scripts.bench.workspace import SideError, Workspace, environment_of, run
+from scripts.bench.workspace import Data, SideError, Workspace, environment_of, run
 from scripts.sample.source_files import STATE
 from wikidata.config import HF_USER, ROOT, Layout, Table, target_repos
 from wikidata.names import parse_data_file
@@ -65,12 +66,24 @@ def each(command: Sequence[str], *, at_once: bool = False) -> Pusher:
     return push
 
 
-def pushing(size: Size, pusher: Pusher, latency: Latency = NO_LATENCY, *, twice: bool = False) -> Side:
-    """Push a chunk to a new Hub, and, if `twice`, once more; what the second push measures is named `second_…`."""
+def pushing(
+    size: Size,
+    pusher: Pusher,
+    latency: Latency = NO_LATENCY,
+    *,
+    twice: bool = False,
+    data: Data | None = None,
+    by_xet: bool = False,
+) -> Side:
+    """Push a chunk, that of `data` if it is given, to a new Hub by LFS or Xet, and, if `twice`, once more.
+
+    What the second push measures is named `second_…`.
+    """
 
     def side(workspace: Workspace) -> Measured:
-        with workspace.folder() as root, running_hub(root / "hub") as hub:
-            task = _task(workspace, root / "box", size, hub)
+        arguments = ["--xet"] if by_xet else []
+        with workspace.folder() as root, running_hub(root / "hub", arguments=arguments) as hub:
+            task = _task(workspace, root / "box", size, hub, data)
             hub.set_latency(latency.request_seconds, latency.commit_seconds)
             measured = _timed(hub, pusher, task, size)
             if twice:
@@ -117,8 +130,11 @@ def folding_by_xet(workspace: Workspace) -> Measured:
     return {"seconds": seconds, "sent_bytes": sent, "folded_bytes": folded[0]}
 
 
-def _task(workspace: Workspace, box: Path, size: Size, hub: RunningHub) -> Task:
-    write_chunk(box, size)
+def _task(workspace: Workspace, box: Path, size: Size, hub: RunningHub, data: Data | None = None) -> Task:
+    if data:
+        shutil.copytree(workspace.shared(data), box, copy_function=os.link)
+    else:
+        write_chunk(box, size)
     repos = {table: target_repos(HF_USER)[table] for table in workspace.scale.tables}
     return Task({table: box / "results" / table for table in repos}, repos, environment_of(box, hub.environment))
 

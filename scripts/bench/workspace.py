@@ -22,6 +22,10 @@ LONGEST_SECONDS = 3600
 TAIL_CHARACTERS = 1000
 
 
+Data = Callable[[Path, Scale], object]
+"""Fills a folder."""
+
+
 class SideError(Exception):
     """A side did not do its work, so its time means nothing."""
 
@@ -40,7 +44,7 @@ class Workspace:
         with tempfile.TemporaryDirectory(dir=self.root) as folder:
             yield Path(folder)
 
-    def shared(self, make: Callable[[Path, Scale], object], name: str = "") -> Path:
+    def shared(self, make: Data, name: str = "") -> Path:
         """A folder that `make` fills when it is asked for first, and that is only read from then on."""
         folder = self.root / (name or make.__name__)
         if folder not in self._shared:

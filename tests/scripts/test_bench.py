@@ -10,7 +10,17 @@ import pytest
 
 from scripts.bench import __main__ as bench
 from scripts.bench.comparisons import COMPARISONS
-from scripts.bench.data import FULL, QUICK, Scale, large_key, other_paths, pushed_states
+from scripts.bench.data import (
+    FULL,
+    LARGE_KEYS,
+    QUICK,
+    Scale,
+    heavy_chunk,
+    large_key,
+    large_keys,
+    other_paths,
+    pushed_states,
+)
 from scripts.bench.measure import OURS, Comparison, Measured, Row, Runs, Side, readable, result_of, run_sides, table
 from scripts.bench.readers import LAYOUTS, file_names
 from scripts.bench.workspace import NOBODY, SideError, Workspace, environment_of, run
@@ -162,10 +172,12 @@ def test_the_data_is_as_large_as_was_asked_for(tmp_path: Path) -> None:
     state = get_all_state(tmp_path / "state")
     assert (state.height, due_chunks(state)) == (200, [])
     assert summarize(state)["complete"].all()
-    large_key(tmp_path / "key", QUICK)
-    files = survey(3, 2, Table.LABELS, tmp_path / "key" / "results", tmp_path / "key" / "audit").files
-    assert files["key"].to_list() == ["en", "en"]
-    assert 1 < files["size_bytes"].sum() / QUICK.key_bytes < 1.05
+    for write, keys, share in (large_key, ["en"], 1), (large_keys, LARGE_KEYS, 1), (heavy_chunk, ["en"], 4):
+        root = tmp_path / write.__name__
+        write(root, QUICK)
+        files = survey(3, 2, Table.LABELS, root / "results", root / "audit").files
+        assert files["key"].to_list() == [key for key in keys for _ in range(2)]
+        assert 1 < files["size_bytes"].sum() / QUICK.key_bytes * share < 1.05
 
 
 @pytest.mark.parametrize("layout", [Layout.FILES, Layout.PACKED])
