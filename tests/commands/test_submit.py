@@ -201,7 +201,7 @@ def test_status_tells_what_slurm_has_and_only_if_there_was_a_submission(
     assert status.run(settings_of(root, JSON="1"), Selection()) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["tasks"] is None
-    assert err.startswith("wikidata: warning: ")
+    assert err == "wikidata: warning: squeue has not answered within 0.2 s: is Slurm well?\n"
 
 
 def test_later_is_when_the_quota_is_filled_again_or_five_minutes(

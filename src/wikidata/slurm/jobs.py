@@ -100,8 +100,10 @@ def _ask(words: Sequence[str], seconds: float, environment: dict[str, str] | Non
         )
     except FileNotFoundError:
         raise ProgramError(f"there is no {words[0]} on the PATH: run this where Slurm's commands are") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ProgramError(f"{words[0]}: {error}: is Slurm well?") from error
+    except subprocess.TimeoutExpired as error:
+        raise ProgramError(f"{words[0]} has not answered within {seconds:g} s: is Slurm well?") from error
+    except OSError as error:
+        raise ProgramError(f"cannot start {words[0]}: {error.strerror}: mend its permissions") from error
     if asked.returncode:
         said = (asked.stderr.strip() or f"{words[0]} ended with exit code {asked.returncode}").splitlines()[-1]
         raise ProgramError(f"Slurm refused: {said}")
