@@ -8,7 +8,7 @@ import pyarrow as pa
 from wikidata.config import Table
 from wikidata.dataset.folding import Folded, Segment, fold
 from wikidata.dataset.heads import HEAD_BYTES, write_heads
-from wikidata.dataset.packing import write_parquet
+from wikidata.dataset.writing import write_parquet
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("language", pa.large_string()), ("label", pa.large_string())])
 

@@ -24,8 +24,8 @@ from wikidata.dataset.packing import (
     PACKED_ROW_GROUP_ROWS,
     Bundle,
     row_groups_of,
-    write_parquet,
 )
+from wikidata.dataset.writing import write_parquet
 from wikidata.errors import ManifestError, StagingError, first_line
 from wikidata.names import incoming_path
 

@@ -1,18 +1,16 @@
 """Packing: the partition files of a chunk and key, in the order of their parts, as one: `language=en/chunk_3.parquet`.
 
 The same rows, columns and types, in row groups that the Hub's viewer can read. Equal sources give equal bytes, however
-many processors there are, so a packed file is found again on the Hub. Memory holds a row group of each key that is
-being packed, never a whole key.
+many processors there are, so a packed file is found again on the Hub. Memory holds row groups, never a whole key.
 """
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -20,21 +18,18 @@ import pyarrow.parquet as pq
 
 from wikidata.config import Table
 from wikidata.dataset.survey import Partitions
+from wikidata.dataset.writing import BLOCK_ROWS, PROCESSORS, WRITER_OPTIONS, blocks_of, write_parquet
 from wikidata.errors import ManifestError, StagingError, first_line
 from wikidata.names import one, packed_path
 
 PACKED_ROW_GROUP_BYTES = 128 << 20
 """Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
 PACKED_ROW_GROUP_ROWS = 1 << 20
-WRITER_OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
-"""3 is the default level of zstd itself; pyarrow's is 1."""
-PACK_THREADS = min(4, (os.cpu_count() or 1) + 1)
+PACK_THREADS = PROCESSORS + 1
 _SMALL_KEY_BYTES = 8 << 20
 """The files of a key up to this are read all at once, by polars: without threads of Python that wait for each other."""
 _SMALL_BYTES = 1 << 20
 """Else, files up to this are read at once, larger ones in batches."""
-_BATCH_ROWS = 4096
-_SLICE_ROWS = 1 << 16
 _BUFFER_BYTES = 1 << 20
 
 
@@ -83,7 +78,7 @@ def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
 
 def _format_of(schema: pa.Schema) -> str:
     """Everything that the bytes of a packed file depend on beside its sources: columns, writer, row groups."""
-    row_groups = f"row groups of {PACKED_ROW_GROUP_BYTES} bytes, {PACKED_ROW_GROUP_ROWS} rows"
+    row_groups = f"row groups of {PACKED_ROW_GROUP_BYTES} bytes, {PACKED_ROW_GROUP_ROWS} rows, blocks of {BLOCK_ROWS}"
     return f"{schema}\n{WRITER_OPTIONS}\n{row_groups}\n{pa.cpp_build_info.version}"
 
 
@@ -117,9 +112,10 @@ def pack(
         return _pack(each, source, table, schema, folder)
 
     _make_folders(folder, bundles)
+    largest_first = sorted(bundles, key=lambda each: -each.size_bytes)
     with ThreadPoolExecutor(PACK_THREADS) as pool:
         try:
-            return list(pool.map(pack_one, bundles))
+            return sorted(pool.map(pack_one, largest_first))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -160,7 +156,7 @@ def row_groups_of(bundles: Sequence[Bundle], source: Path, table: Table, schema:
             if whole is None:
                 yield from _row_groups(_conform(part, schema, each.key, table) for part in _read(each, source, table))
             else:
-                yield from _row_groups(_slices(whole.slice(first_row, each.rows)))
+                yield from _row_groups([whole.slice(first_row, each.rows)])
             first_row += each.rows
 
 
@@ -202,11 +198,6 @@ def _read_at_once(bundles: Sequence[Bundle], source: Path, schema: pa.Schema) ->
     return whole if whole.num_rows == rows else None
 
 
-def _slices(whole: pa.Table) -> Iterator[pa.Table]:
-    for start in range(0, whole.num_rows, _SLICE_ROWS):
-        yield whole.slice(start, _SLICE_ROWS)
-
-
 def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
     """The rows of each partition file, those of a large one in batches."""
     for path in each.sources:
@@ -217,7 +208,7 @@ def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
                     yield pq.ParquetFile(pa.BufferReader(file.read())).read(use_threads=False)
                 continue
             with pq.ParquetFile(local, buffer_size=_BUFFER_BYTES, pre_buffer=False) as large:
-                for batch in large.iter_batches(_BATCH_ROWS, use_threads=False):
+                for batch in large.iter_batches(BLOCK_ROWS, use_threads=False):
                     yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             raise ManifestError(f"{table}: {path} cannot be read as Parquet: {first_line(error)}") from error
@@ -241,37 +232,18 @@ def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Put tables together until they make a row group."""
     held: list[pa.Table] = []
     size_bytes = rows = 0
-    for table in tables:
+    for table in blocks_of(tables):
         held.append(table)
         size_bytes, rows = size_bytes + table.nbytes, rows + table.num_rows
         if size_bytes >= PACKED_ROW_GROUP_BYTES or rows >= PACKED_ROW_GROUP_ROWS:
-            yield pa.concat_tables(held)
-            held, size_bytes, rows = [], 0, 0
+            yield _taken(held)
+            size_bytes = rows = 0
     if rows:
-        yield pa.concat_tables(held)
+        yield _taken(held)
 
 
-class _HashingFile(io.FileIO):
-    """A new file whose content is hashed as it is written."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "wb")
-        self.digest = hashlib.sha256()
-
-    def write(self, block: Any) -> int:
-        self.digest.update(block)
-        view, written = memoryview(block), 0
-        while written < len(view):
-            written += super().write(view[written:]) or 0
-        return written
-
-
-def write_parquet(path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema) -> tuple[int, str, int]:
-    """Write row groups as they are; returns the size of the file, its sha256 as hex, and the number of rows."""
-    rows = 0
-    with _HashingFile(path) as file:
-        with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **WRITER_OPTIONS) as writer:
-            for group in row_groups:
-                writer.write_table(group, row_group_size=group.num_rows)
-                rows += group.num_rows
-        return file.tell(), file.digest.hexdigest(), rows
+def _taken(held: list[pa.Table]) -> pa.Table:
+    """All of them as one, of which nothing is left here to take memory."""
+    table = pa.concat_tables(held)
+    held.clear()
+    return table

@@ -1,0 +1,108 @@
+"""Parquet files whose row groups are encoded at once are those that a writer makes of one after the other."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from threading import BoundedSemaphore, Event
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from wikidata.dataset import writing
+from wikidata.dataset.writing import BLOCK_ROWS, WRITER_OPTIONS, blocks_of, write_parquet
+from wikidata.errors import ManifestError
+
+COUNT = 30_001
+
+
+def rows_of_every_kind(columns: int) -> pa.Table:
+    """Texts with and without repetition, nulls alone, numbers, truths, lists and records, in so many columns."""
+    numbers = range(COUNT)
+    kinds = (
+        pa.array([f"Q{number * 7919 % 99_991}" for number in numbers], pa.large_string()),
+        pa.array([None if number % 3 else "en" for number in numbers]),
+        pa.nulls(COUNT, pa.string()),
+        pa.array([number / 7 for number in numbers]),
+        pa.array([number % 5 == 0 for number in numbers]),
+        pa.array([["x"] * (number % 4) if number % 9 else None for number in numbers]),
+        pa.array([{"rank": number % 3, "name": "y" * (number % 8)} for number in numbers]),
+    )
+    return pa.table({f"column {index}": kinds[index % len(kinds)] for index in range(columns)})
+
+
+@pytest.mark.parametrize("columns", [1, 7, 21])
+@pytest.mark.parametrize("groups", [0, 1, 2, 20])
+def test_the_file_is_that_of_a_single_writer(tmp_path: Path, columns: int, groups: int) -> None:
+    table = rows_of_every_kind(columns)
+    row_groups = [table.slice(number, (1, COUNT - groups, 5000, BLOCK_ROWS)[number % 4]) for number in range(groups)]
+    with pq.ParquetWriter(tmp_path / "plain", table.schema, **WRITER_OPTIONS) as writer:
+        for group in row_groups:
+            writer.write_table(pa.concat_tables(blocks_of([group])), row_group_size=group.num_rows)
+    written = write_parquet(tmp_path / "joined", row_groups, table.schema)
+    content = (tmp_path / "joined").read_bytes()
+    assert content == (tmp_path / "plain").read_bytes()
+    assert written == (len(content), hashlib.sha256(content).hexdigest(), sum(each.num_rows for each in row_groups))
+    if groups:
+        assert pq.read_table(tmp_path / "joined").equals(pa.concat_tables(row_groups))
+
+
+def test_the_bytes_of_a_row_group_depend_on_its_rows_alone(tmp_path: Path) -> None:
+    group = rows_of_every_kind(7)
+    pieces = pa.concat_tables([group.slice(start, 999) for start in range(0, COUNT, 999)])
+    for name, groups in {"alone": [pieces], "behind": [group.slice(5), group]}.items():
+        write_parquet(tmp_path / name, groups, group.schema)
+    write_parquet(tmp_path / "again", [pq.ParquetFile(tmp_path / "alone").read_row_group(0)], group.schema)
+    content = (tmp_path / "alone").read_bytes()
+    assert (tmp_path / "again").read_bytes() == content
+    facts = pq.ParquetFile(tmp_path / "alone").metadata.row_group(0)
+    size = sum(facts.column(index).total_compressed_size for index in range(facts.num_columns))
+    assert content[4 : 4 + size] in (tmp_path / "behind").read_bytes()
+
+
+@pytest.mark.parametrize("sizes", [[1], [BLOCK_ROWS], [BLOCK_ROWS - 1, 2], [0, 5, 3 * BLOCK_ROWS, 0], []])
+def test_blocks_have_the_same_rows_in_tables_of_equal_size(sizes: list[int]) -> None:
+    numbers = pa.table({"number": range(sum(sizes))})
+    starts = [sum(sizes[:index]) for index in range(len(sizes))]
+    blocks = list(blocks_of(numbers.slice(start, size) for start, size in zip(starts, sizes, strict=True)))
+    assert [block.num_rows for block in blocks[:-1]] == [BLOCK_ROWS] * (len(blocks) - 1)
+    assert all(0 < block.num_rows <= BLOCK_ROWS and block["number"].num_chunks == 1 for block in blocks)
+    assert pa.concat_tables([numbers.slice(0, 0), *blocks]).equals(numbers)
+
+
+def test_no_more_row_groups_are_read_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group, may_encode, in_memory, most = rows_of_every_kind(1), Event(), deque[pa.Table](), 0
+
+    def row_groups() -> Iterator[pa.Table]:
+        nonlocal most
+        for _ in range(9):
+            in_memory.append(group)
+            most = max(most, len(in_memory))
+            if most == 3:
+                may_encode.set()
+            yield group
+
+    def counted(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        assert may_encode.wait(60)
+        in_memory.pop()
+        return blocks_of(tables)
+
+    monkeypatch.setattr(writing, "_AHEAD", 9)
+    monkeypatch.setattr(writing, "_room", BoundedSemaphore(3))
+    monkeypatch.setattr(writing, "blocks_of", counted)
+    assert write_parquet(tmp_path / "file", row_groups(), group.schema)[2] == 9 * COUNT
+    assert most == 3
+
+
+def test_a_row_group_that_cannot_be_read_ends_the_file_and_no_other(tmp_path: Path) -> None:
+    group = rows_of_every_kind(1)
+
+    def row_groups() -> Iterator[pa.Table]:
+        yield group
+        raise ManifestError("the second one")
+
+    for _ in range(writing.PROCESSORS + 2):
+        with pytest.raises(ManifestError, match="the second one"):
+            write_parquet(tmp_path / "file", row_groups(), group.schema)
+    assert write_parquet(tmp_path / "file", [group], group.schema)[2] == COUNT
