@@ -1,8 +1,8 @@
 """Writing Parquet: row groups are encoded several at a time, each by itself, and joined into one file.
 
 The bytes of a row group depend on its rows alone: not on the file, its place there, the chunks of its columns, or the
-number of processors. Memory holds a row group for each processor and one more, however many files are being written,
-and what is encoded and not yet written: at most three row groups of a file.
+number of processors. Memory holds a row group for each processor, however many files are being written, and what is
+encoded and not yet written: at most two row groups of a file.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ BLOCK_ROWS = 4096
 """Pages end with the chunks of a column, so each chunk that is written has as many rows."""
 PROCESSORS = os.cpu_count() or 1
 
-_AHEAD = 3
+_AHEAD = 2
 """So many row groups of a file are encoded before the first of them is written."""
 _encoders = ThreadPoolExecutor(PROCESSORS, "encoder")
-_room = BoundedSemaphore(PROCESSORS + 1)
+_room = BoundedSemaphore(PROCESSORS)
 """Has a place for each row group in memory, from before it is read until it is encoded."""
 
 
@@ -68,8 +68,8 @@ def blocks_of(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         whole = rows.num_rows - rows.num_rows % BLOCK_ROWS
         for start in range(0, whole, BLOCK_ROWS):
             yield rows.slice(start, BLOCK_ROWS).combine_chunks()
-        rest = [rows.slice(whole)]
-    yield from (table.combine_chunks() for table in rest if table.num_rows)
+        rest = [rows.slice(whole)] if whole < rows.num_rows else []
+    yield from (table.combine_chunks() for table in rest)
 
 
 def _encoded_ahead(row_groups: Iterator[pa.Table], schema: pa.Schema) -> Iterator[_Encoded]:
