@@ -135,7 +135,10 @@ def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: P
     target = folder / each.path
     temporary = target.with_name(f".{target.name}.tmp")
     try:
-        size_bytes, digest, rows = write_parquet(temporary, row_groups_of([each], source, table, schema), schema)
+        row_groups: Iterable[pa.Table] = row_groups_of([each], source, table, schema)
+        if each.size_bytes <= _SMALL_KEY_BYTES:
+            row_groups = list(row_groups)  # read now, not only when there is room for it
+        size_bytes, digest, rows = write_parquet(temporary, row_groups, schema)
         if rows != each.rows:
             raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
         temporary.replace(target)
