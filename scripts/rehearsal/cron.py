@@ -101,7 +101,8 @@ class Cron:
         return self._fold_all(started + minutes * 60)
 
     def _fold_all(self, deadline: float) -> bool:
-        """Tick until the fold ends with nothing left for later."""
+        """Clear away what the last ticks have pushed, and tick until the fold ends with nothing left for later."""
+        self.pipeline.clear_pushed()
         while not self.complaints and time.monotonic() < deadline:
             self.tick("fold")
             if self.ticks[-1].process.returncode == Exit.OK:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from scripts.rehearsal import __main__ as rehearsal
 from scripts.rehearsal import chunks, history, pipeline
 from scripts.rehearsal.checks import check_commits, check_listing, check_rows, check_steps, most_within
 from scripts.rehearsal.contents import Contents, digests
-from scripts.rehearsal.cron import Cron
+from scripts.rehearsal.cron import Cron, Tick
 from scripts.rehearsal.pipeline import CHUNKS_AHEAD, Pipeline
 from scripts.rehearsal.remote import sort_out
 from wikidata.config import Layout, Table
@@ -191,6 +192,25 @@ def test_an_hour_of_the_hub_is_a_window_of_the_quota(
     cron.wait_for_quota()
     assert slept == ([] if waits is None else [pytest.approx(waits, abs=1.0)])
     assert cron.quota_waits == len(slept)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_what_is_pushed_beside_a_fold_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Pipeline(tmp_path, CONTENTS, SIZES, seed=1)
+    made.prepare()
+    made.start()
+    made.join()
+    cron = cron_of(made)
+
+    def tick(_: Cron, word: str = "push") -> None:
+        if word == "fold":
+            made.pushed |= made.complete
+            cron.ticks.append(Tick(subprocess.Popen(["true"]), tmp_path / "stderr"))
+            cron.ticks[-1].process.wait()
+
+    monkeypatch.setattr(Cron, "tick", tick)
+    assert cron.push_all(1.0)
+    assert not any((tmp_path / "results").rglob("*.parquet"))
 
 
 def rehearse(root: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, dict[str, Any]]:
