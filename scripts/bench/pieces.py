@@ -22,10 +22,12 @@ from scripts.bench.workspace import Data, Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
 from wikidata.config import FOLDERS, HF_USER, ROOT, Settings, Table, target_repos
 from wikidata.dataset import folding, packing
+from wikidata.dataset.bundles import bundle, recorded_bundles, sources_of
 from wikidata.dataset.survey import survey
-from wikidata.names import Block, one, packed_path
+from wikidata.main import ALLOCATOR
+from wikidata.names import Block, one, packed_path, parse_data_file
 from wikidata.plan import make_plan, pushable_chunk
-from wikidata.records.manifest import write_manifest
+from wikidata.records.manifest import read_sources, sources_path, write_manifest
 from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import get_all_state, summarize
@@ -47,12 +49,12 @@ def command(words: Sequence[str], data: Data) -> Side:
 
 
 def piece(name: str, data: Data, *, with_hub: bool = False) -> Side:
-    """One of PIECES, with an empty folder to write to, and an empty Hub if it needs one."""
+    """One of PIECES, as the `wikidata` command would do it: with an empty folder to write to, and a Hub if needed."""
 
     def side(workspace: Workspace) -> Measured:
         pipeline = workspace.shared(data)
         settings = {each: str(pipeline / FOLDERS[each]) for each in ("STATE_DIR", "OUTPUT_DIR", "AUDIT_DIR")}
-        settings |= {"PYTHONPATH": str(ROOT), "LAYOUT": "files"}
+        settings |= {**ALLOCATOR, "PYTHONPATH": str(ROOT), "LAYOUT": "files"}
         with workspace.folder() as scratch, ExitStack() as stack:
             if with_hub:
                 settings |= stack.enter_context(running_hub(scratch / "hub")).environment
@@ -107,7 +109,7 @@ def pack(settings: Settings) -> Work:
 
     def work() -> None:
         schema = partitions.schemas[0][0]  # the sample has no other
-        bundles = packing.bundle(partitions, schema)
+        bundles = bundle(partitions, schema)
         folder = staging.packed_folder(settings.staging_dir, one(CHUNK), table)
         packing.pack(bundles, partitions.folder, table, schema, folder, lambda: False)
 
@@ -121,19 +123,27 @@ def pack_barely(settings: Settings) -> Work:
 
 
 def fold(settings: Settings) -> Work:
-    """Every key of one table of all chunks, from the partition files, which are surveyed first."""
-    table, chunks = Table.LABELS, summarize(get_all_state(settings.state_dir)).select("chunk", "parts").rows()
+    """Every key of one table of all chunks, from the partition files, as pushes have recorded them."""
+    table, manifests = Table.LABELS, settings.manifest_dir
+    folder, blocks = settings.output_dir / table, list[Block]()
+    for chunk, parts in summarize(get_all_state(settings.state_dir)).select("chunk", "parts").iter_rows():
+        partitions = survey(chunk, parts, table, settings.output_dir, settings.audit_dir)
+        schema = partitions.schemas[0][0]  # the sample has no other
+        blocks.append(one(chunk))
+        record = sources_path(manifests, blocks[-1], table)
+        record.parent.mkdir(parents=True)
+        sources_of(partitions).write_csv(record)
+    settings.staging_dir.mkdir()
 
     def work() -> None:
         keys: dict[str, list[folding.Local]] = {}
-        for chunk, parts in chunks:
-            partitions = survey(chunk, parts, table, settings.output_dir, settings.audit_dir)
-            schema = partitions.schemas[0][0]  # the sample has no other
-            for each in packing.bundle(partitions, schema):
-                keys.setdefault(each.key, []).append(folding.Local(chunk, partitions.folder, each))
-        block = Block(chunks[0][0], chunks[-1][0])
-        files = [folding.Folded(packed_path(table, key, block), tuple(each)) for key, each in keys.items()]
-        settings.staging_dir.mkdir()
+        for sources in read_sources(manifests, [block.first for block in blocks], table):
+            for each in recorded_bundles(sources, folder, table, schema):
+                file = parse_data_file(each.path)
+                assert file is not None  # noqa: S101 - it is the path of a packed file
+                keys.setdefault(each.key, []).append(folding.Local(file.block.first, folder, each))
+        whole = Block(blocks[0].first, blocks[-1].first)
+        files = [folding.Folded(packed_path(table, key, whole), tuple(each)) for key, each in keys.items()]
         folding.fold(files, table, schema, settings.staging_dir, lambda *_: Path(), lambda: False)
 
     return work

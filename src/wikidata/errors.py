@@ -71,6 +71,14 @@ class ManifestError(PushError):
     """The partition files of a table are not what they must be."""
 
 
+class ChangedError(ManifestError):
+    """A partition file is no longer what the packed file at `path` was made from."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class LayoutError(PushError):
     """The repo has another layout, or a limit of the Hub would be broken."""
 

@@ -8,7 +8,7 @@ twice at most. A rerun goes on where the last run ended, since a fold is the dif
 what should be.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -16,23 +16,21 @@ import polars as pl
 import pyarrow as pa
 
 from wikidata.config import Table
-from wikidata.dataset import packing
+from wikidata.dataset.bundles import recorded_bundles
 from wikidata.dataset.folding import Local
 from wikidata.dataset.layout import scale_of
-from wikidata.dataset.schema import unify
-from wikidata.dataset.survey import Partitions, changed_files, survey
-from wikidata.errors import ManifestError, NotArrivedError
+from wikidata.errors import ChangedError, ManifestError, NotArrivedError
 from wikidata.exchange import Exchange, exchange
 from wikidata.hub.files import lacking
-from wikidata.names import Block
+from wikidata.names import Block, parse_data_file
 from wikidata.plan import synced
 from wikidata.records.folds import due_folds, is_folded
-from wikidata.records.manifest import Manifest
+from wikidata.records.manifest import Manifest, read_sources
 from wikidata.records.not_before import forget_refusal
+from wikidata.records.notices import DAY_SECONDS
 from wikidata.repo_records import Records
 from wikidata.rewrite import Locals, Rewrite, folding
 from wikidata.session import Session
-from wikidata.state import summarize
 from wikidata.upload import run as upload
 from wikidata.upload.finder import find_program
 
@@ -67,14 +65,14 @@ def fold(session: Session, state: pl.DataFrame, block: Block, tables: Collection
         upload.remove_old_logs(settings)
 
 
-def preview(session: Session, state: pl.DataFrame, due: Mapping[Table, Sequence[Block]]) -> dict[Table, list[Preview]]:
+def preview(session: Session, due: Mapping[Table, Sequence[Block]]) -> dict[Table, list[Preview]]:
     """Plan the folds, writing nothing and changing nothing on the Hub."""
     session.check_rights()
-    return session.for_each_table(lambda table: [_preview(session, state, table, block) for block in due[table]])
+    return session.for_each_table(lambda table: [_preview(session, table, block) for block in due[table]])
 
 
-def _preview(session: Session, state: pl.DataFrame, table: Table, block: Block) -> Preview:
-    plan = _plan(session, state, table, block, write=False)
+def _preview(session: Session, table: Table, block: Block) -> Preview:
+    plan = _plan(session, table, block, write=False)
     before = sum(manifest.files.height for manifest in plan.records.of(block))
     made = plan.rewrite.made if plan.rewrite else ()
     after = before if plan.rewrite is None else plan.rewrite.kept["path"].n_unique() + len(made)
@@ -88,27 +86,30 @@ class _Plan(NamedTuple):
     records: Records
     rewrite: Rewrite | None
     schema: pa.Schema
-    here: Sequence[Partitions]
 
 
 def _fold(session: Session, state: pl.DataFrame, block: Block, table: Table) -> None:
     """Fold a block of a table: in one commit, or in as many as it takes."""
-    repo_id, before = session.repos[table], None
-    while (plan := _plan(session, state, table, block)).rewrite is not None:
+    repo_id, before, changed = session.repos[table], None, set[int]()
+    while (plan := _plan(session, table, block, changed)).rewrite is not None:
         files = sum(manifest.files.height for manifest in plan.records.of(block))
         before = before or files
-        job = Exchange(
-            table, repo_id, plan.revision, plan.records, plan.rewrite, plan.schema, scale_of(state),
-            f"Fold {block} of {table}", check=partial(_check_unchanged, table, plan.here),
-        )  # fmt: skip
-        exchange(session, job)
+        scale, words = scale_of(state), f"Fold {block} of {table}"
+        job = Exchange(table, repo_id, plan.revision, plan.records, plan.rewrite, plan.schema, scale, words)
+        try:
+            exchange(session, job)
+        except ChangedError as error:
+            _distrust(session, table, error, changed)
     if before:
         (manifest,) = plan.records.of(block)
         session.listener.folded(manifest, before, repo_id)
 
 
-def _plan(session: Session, state: pl.DataFrame, table: Table, block: Block, *, write: bool = True) -> _Plan:
-    """Look up what the repo records, and that it has all of it. Raises NotArrivedError if it has not."""
+def _plan(session: Session, table: Table, block: Block, changed: Collection[int] = (), *, write: bool = True) -> _Plan:
+    """Look up what the repo records, and that it has all of it. Raises NotArrivedError if it has not.
+
+    Partition files here are looked for if this is to be carried out, but for chunks of which some have `changed`.
+    """
     repo_id = session.repos[table]
     overview = session.hub.overview(repo_id)
     records = synced(session, None, table, overview, write)
@@ -123,12 +124,12 @@ def _plan(session: Session, state: pl.DataFrame, table: Table, block: Block, *, 
         raise ManifestError(f"{table}: {repo_id} does not record its columns: push any chunk again")
     is_done = is_folded(block, records.manifests) or any(manifest.segments is None for manifest in recorded)
     if is_done or not all(block.covers(manifest.block) for manifest in recorded):
-        return _Plan(overview.revision, records, None, records.columns.schema, ())
+        return _Plan(overview.revision, records, None, records.columns.schema)
     _check_there(session, repo_id, overview.revision, table, recorded)
-    here = _surveyed(session, state, table, recorded) if write else []
-    found = _bundles(here, records)
-    rewrite = folding(records, block, session.settings.fold_bytes, found)
-    return _Plan(overview.revision, records, rewrite, records.columns.schema, here)
+    chunks = {manifest.block.first for manifest in recorded if manifest.block.is_one} - set(changed) if write else ()
+    here = _here(session, table, records.columns.schema, chunks)
+    rewrite = folding(records, block, session.settings.fold_bytes, here)
+    return _Plan(overview.revision, records, rewrite, records.columns.schema)
 
 
 def _check_there(session: Session, repo_id: str, revision: str, table: Table, recorded: Sequence[Manifest]) -> None:
@@ -141,38 +142,23 @@ def _check_there(session: Session, repo_id: str, revision: str, table: Table, re
         raise NotArrivedError(f"{table}: {what}, so nothing is folded in {repo_id}: make verify TABLE={table}")
 
 
-def _surveyed(session: Session, state: pl.DataFrame, table: Table, recorded: Sequence[Manifest]) -> list[Partitions]:
-    """The partition files that are still here; what is wrong with them does not matter, the Hub has the rows."""
-    settings, found = session.settings, []
-    single = {manifest.block.first for manifest in recorded if manifest.block.is_one}
-    pushable = summarize(state).filter(pl.col("pushable") & pl.col("chunk").is_in(list(single)))
-    for chunk, parts in pushable.select("chunk", "parts").iter_rows():
-        try:
-            with session.disk:
-                found.append(survey(chunk, parts, table, settings.output_dir, settings.audit_dir))
-        except ManifestError:
-            continue
-    return found
+def _distrust(session: Session, table: Table, error: ChangedError, changed: set[int]) -> None:
+    """Take what was pushed of a chunk from the Hub, since a partition file of it has another content now."""
+    file, repo_id = parse_data_file(error.path), session.repos[table]
+    assert file is not None and file.block.first not in changed  # noqa: S101 - it is read only if it was not
+    changed.add(file.block.first)
+    session.warn(table, f"{error}: its rows are taken from {repo_id}", f"{repo_id}: {error.path} changed", DAY_SECONDS)
 
 
-def _bundles(here: Sequence[Partitions], records: Records) -> Locals:
-    """What they can make, by chunk and folder of a key, with the columns of the repo."""
+def _here(session: Session, table: Table, schema: pa.Schema, chunks: Iterable[int]) -> Locals:
+    """What the partition files of some chunks can make that are still here, by chunk and folder of a key.
+
+    That is what the push has recorded; each file is compared with that when it is read.
+    """
+    folder = session.settings.output_dir / table
     found: dict[tuple[int, str], Local] = {}
-    if records.columns is None:
-        return found
-    published = (records.columns.schema, records.columns.source)
-    for partitions in here:
-        try:
-            bundles = packing.bundle(partitions, unify(partitions, published))
-        except ManifestError:
-            continue
-        for each in bundles:
-            found[partitions.chunk, each.path.partition("/")[0]] = Local(partitions.chunk, partitions.folder, each)
+    for sources in read_sources(session.settings.manifest_dir, sorted(chunks), table):
+        for each in recorded_bundles(sources, folder, table, schema):
+            if file := parse_data_file(each.path):
+                found[file.block.first, file.folder] = Local(file.block.first, folder, each)
     return found
-
-
-def _check_unchanged(table: Table, here: Sequence[Partitions]) -> None:
-    """Raise NotArrivedError if partition files are no longer the ones that were hashed."""
-    for partitions in here:
-        if changes := changed_files(partitions):
-            raise NotArrivedError(f"{table}: {changes[0]} while it was folded: try again")

@@ -9,6 +9,7 @@ import pyarrow as pa
 from wikidata.config import Layout, Table
 from wikidata.dataset import layout as layouts
 from wikidata.dataset import packing
+from wikidata.dataset.bundles import Bundle, bundle, sources_of
 from wikidata.dataset.folding import Local
 from wikidata.dataset.layout import Scale, scale_of
 from wikidata.dataset.schema import require_one, unify
@@ -95,10 +96,10 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
     layout = _settle(session, whole, partitions, there)
     published = (records.columns.schema, records.columns.source) if records.columns and there else None
     if layout is Layout.FILES:
-        schema, bundles = require_one(partitions, published), list[packing.Bundle]()
+        schema, bundles = require_one(partitions, published), list[Bundle]()
     else:
         schema = unify(partitions, published)
-        bundles = packing.bundle(partitions, schema)
+        bundles = bundle(partitions, schema)
     basis = Basis(whole.number, repo_id, layout, partitions, schema, records, folders)
     if any(not each.block.is_one for each in records.of(one(whole.number))):
         return _compare_folded(session, basis, overview, bundles)
@@ -106,7 +107,7 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
 
 
 def _compare(
-    session: Session, basis: Basis, parts: int, overview: Overview, bundles: list[packing.Bundle], write: bool
+    session: Session, basis: Basis, parts: int, overview: Overview, bundles: list[Bundle], write: bool
 ) -> Plan:
     chunk, table = basis.chunk, basis.partitions.table
     before = [find_manifest(session.settings.manifest_dir, one(chunk), table), basis.records.manifests.get(one(chunk))]
@@ -123,7 +124,7 @@ def _compare(
     return Plan(**vars(basis), manifest=manifest, possible_orphans=orphans, snapshot=snapshot, missing=missing)
 
 
-def _compare_folded(session: Session, basis: Basis, overview: Overview, bundles: list[packing.Bundle]) -> Plan:
+def _compare_folded(session: Session, basis: Basis, overview: Overview, bundles: list[Bundle]) -> Plan:
     """The plan of a chunk of which rows are in folded files: their manifest as it is, and what has to change in it."""
     chunk, recorded = basis.chunk, basis.records.of(one(basis.chunk))
     manifest = max(recorded, key=lambda each: len(each.block.chunks))
@@ -182,7 +183,7 @@ def _packed(
     session: Session,
     partitions: Partitions,
     schema: pa.Schema,
-    bundles: list[packing.Bundle],
+    bundles: list[Bundle],
     known: Mapping[str, packing.Packed],
     write: bool,
 ) -> Manifest:
@@ -197,12 +198,12 @@ def _packed(
     else:
         packed = [packing.Packed(each.path, each.size_bytes, "", each.rows, each.sources_sha256) for each in unknown]
     files = pl.DataFrame(sorted([*known.values(), *packed]), schema=PACKED_SCHEMA, orient="row")
-    sources = packing.sources_of(partitions)
+    sources = sources_of(partitions)
     return Manifest(one(partitions.chunk), table, folder, files, sources=sources)
 
 
 def _known(
-    bundles: list[packing.Bundle], before: Sequence[Manifest | None], there: Mapping[str, RemoteFile]
+    bundles: list[Bundle], before: Sequence[Manifest | None], there: Mapping[str, RemoteFile]
 ) -> dict[str, packing.Packed]:
     """The packed files that need not be made again: a manifest and the Hub have them, made from just these sources."""
     wanted = {bundle.path: (bundle.sources_sha256, bundle.rows) for bundle in bundles}

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,11 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from wikidata.config import Table
-from wikidata.dataset import packing, writing
-from wikidata.dataset.packing import Packed, bundle, pack, sources_of
+from wikidata.dataset import bundles, reading, writing
+from wikidata.dataset.bundles import bundle, recorded_bundles, sources_of
+from wikidata.dataset.packing import Packed, pack
+from wikidata.dataset.reading import row_groups_of
 from wikidata.dataset.schema import unify
 from wikidata.dataset.survey import Partitions, survey
-from wikidata.errors import ManifestError, StagingError
+from wikidata.errors import ChangedError, ManifestError, StagingError
 
 LABELS = Table.LABELS
 NAME = "language=en/chunk_3-0000{}-of-0000{}{}.parquet"
@@ -84,8 +87,8 @@ import os, sys
 os.cpu_count = lambda: int(sys.argv[1])
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_packing import packed, packing
-packing.PACKED_ROW_GROUP_BYTES = 1 << 20
+from test_packing import packed, reading
+reading.PACKED_ROW_GROUP_BYTES = 1 << 20
 print(packed(Path({str(tmp_path)!r}), 3, "for " + sys.argv[1]))
 """
     seen = set()
@@ -147,8 +150,8 @@ def test_types_that_contradict_each_other_are_refused_with_both_files_named(tmp_
 def test_row_groups_are_bounded_and_have_statistics_and_a_page_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_key_bytes: int
 ) -> None:
-    monkeypatch.setattr(packing, "PACKED_ROW_GROUP_BYTES", 1 << 20)
-    monkeypatch.setattr(packing, "_SMALL_KEY_BYTES", small_key_bytes)
+    monkeypatch.setattr(reading, "PACKED_ROW_GROUP_BYTES", 1 << 20)
+    monkeypatch.setattr(reading, "SMALL_KEY_BYTES", small_key_bytes)
     monkeypatch.setattr(writing, "BLOCK_ROWS", 100)
     texts = [os.urandom(512).hex() for _ in range(3000)]
     for part in range(2):
@@ -189,16 +192,53 @@ def test_a_part_that_changes_before_it_is_packed_is_refused(tmp_path: Path) -> N
     write(tmp_path, NAME.format(0, 1, ""), rows(1, 2))
     partitions = found(tmp_path, 1)
     schema = unify(partitions, None)
-    bundles = bundle(partitions, schema)
+    bundled = bundle(partitions, schema)
     write(tmp_path, NAME.format(0, 1, ""), rows(1))
     with pytest.raises(ManifestError, match=r"en/chunk_3\.parquet would have 1 rows, its parts had 2: push again"):
-        pack(bundles, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: False)
+        pack(bundled, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: False)
     (tmp_path / "labels" / NAME.format(0, 1, "")).write_bytes(b"PAR1 but no more")
     with pytest.raises(ManifestError, match=r"chunk_3-00000-of-00001\.parquet cannot be read as Parquet"):
-        pack(bundles, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: False)
-    assert not (tmp_path / "packed" / bundles[0].path).exists()
+        pack(bundled, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: False)
+    assert not (tmp_path / "packed" / bundled[0].path).exists()
     with pytest.raises(StagingError, match="stopped"):
-        pack(bundles, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: True)
+        pack(bundled, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: True)
+
+
+@pytest.mark.parametrize("small_bytes", [0, 1 << 20])
+def test_partition_files_that_are_no_longer_what_they_were_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_bytes: int
+) -> None:
+    monkeypatch.setattr(reading, "_SMALL_BYTES", small_bytes)
+    paths = [NAME.format(0, 2, ""), NAME.format(1, 2, "")]
+    for index, path in enumerate(paths):
+        write(tmp_path, path, rows(index))
+    partitions = found(tmp_path, 2)
+    schema = unify(partitions, None)
+    sources, folder = sources_of(partitions), partitions.folder
+
+    def read() -> int:
+        recorded = recorded_bundles(sources, folder, LABELS, schema)
+        return sum(group.num_rows for group in row_groups_of(recorded, folder, LABELS, schema)) if recorded else 0
+
+    assert [replace(each, digests="") for each in recorded_bundles(sources, folder, LABELS, schema)] == bundle(
+        partitions, schema
+    )
+    assert read() == 2
+    recorded = recorded_bundles(sources, folder, LABELS, schema)
+    last = folder / paths[1]
+    content = last.read_bytes()
+    last.write_bytes(content.replace(b"Q1", b"Q2"))
+    with pytest.raises(
+        ChangedError, match=rf"labels: {paths[1]} is no longer what it was when it was pushed"
+    ) as raised:
+        read()
+    assert raised.value.path == "language=en/chunk_3.parquet"
+    last.write_bytes(content + b"more")
+    assert read() == 0
+    last.unlink()
+    assert read() == 0
+    with pytest.raises(ChangedError, match=rf"labels: {paths[1]} cannot be read"):
+        list(row_groups_of(recorded, folder, LABELS, schema))
 
 
 def test_keys_without_rows_and_tables_without_keys_are_packed_too(tmp_path: Path) -> None:
@@ -228,7 +268,7 @@ def test_another_way_of_writing_makes_what_was_published_old(
     write(tmp_path, NAME.format(0, 1, ""), rows(1))
     partitions = found(tmp_path, 1)
     before = bundle(partitions, unify(partitions, None))
-    monkeypatch.setattr(packing, name, value)
+    monkeypatch.setattr(bundles, name, value)
     after = bundle(partitions, unify(partitions, None))
     assert [each.path for each in before] == [each.path for each in after]
     assert before[0].sources_sha256 != after[0].sources_sha256

@@ -10,9 +10,10 @@ from localhub.counts import Counts
 from localhub.faults import Fault
 from tests.helpers.instant import LABELS, Account, InstantBox, push
 from tests.helpers.revisions import assert_whole_at_every_revision, rows_here, rows_there
-from wikidata import rewrite
+from wikidata import exchange, rewrite
 from wikidata.config import Table
 from wikidata.dataset import folding
+from wikidata.errors import NotArrivedError
 from wikidata.records.receipt import is_recorded
 
 CHUNKS = range(5)
@@ -146,6 +147,38 @@ def test_rows_come_from_the_hub_if_the_partition_files_are_gone_or_changed(accou
     for path in box.files(LABELS, 1):
         path.unlink()
     fold(box)
+    assert_whole_at_every_revision(account, LABELS, rows)
+    assert files_of(account)["en"] == {"chunk_0-1", "chunk_2-3"}
+
+
+def test_nothing_is_downloaded_if_the_partition_files_are_as_they_were(
+    account: Account, box: InstantBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: object) -> None:
+        raise NotArrivedError("a file is fetched")
+
+    monkeypatch.setattr(exchange, "_fetch", fetch)
+    fold(box)
+    assert_sound(account, box)
+    assert "a file is fetched" in box.wikidata("fold", "--table", "labels", FOLD="4").stderr  # of folded ones
+
+
+@pytest.mark.parametrize("damaged", ["content", "sources"])
+def test_rows_come_from_the_hub_if_the_partition_files_only_look_as_they_were(
+    account: Account, box: InstantBox, damaged: str
+) -> None:
+    rows = [rows_here(box, LABELS, chunk) for chunk in range(4)]
+    if damaged == "content":
+        path = next(path for path in box.files(LABELS, 1) if "language=en" in str(path))
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"PAR1", b"PAR2"))
+    else:
+        path = box.root / "manifests" / "chunk_1" / "labels.sources.csv"
+        path.write_text("path\n")
+    done = box.wikidata("fold", "--table", "labels")
+    assert done.returncode == 0
+    warning = f"labels: language=en/{path.name} is no longer what it was when it was pushed: its rows are taken from"
+    assert (warning in done.stderr) == (damaged == "content")
     assert_whole_at_every_revision(account, LABELS, rows)
     assert files_of(account)["en"] == {"chunk_0-1", "chunk_2-3"}
 

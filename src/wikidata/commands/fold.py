@@ -67,7 +67,7 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
 
 
 def _dry_run(settings: Settings, chosen: Selection) -> Exit:
-    state, due = _due(settings, chosen)
+    _, due = _due(settings, chosen)
     if not due:
         return Exit.OK
     from wikidata.fold import preview
@@ -78,7 +78,7 @@ def _dry_run(settings: Settings, chosen: Selection) -> Exit:
         with Session(settings, {table: repos[table] for table in due}, Terminal(quiet=settings.quiet)) as session:
             rows = [
                 (str(each.block), table.value, each.before, each.after, readable_bytes(each.size_bytes), repos[table])
-                for table, previews in preview(session, state, due).items()
+                for table, previews in preview(session, due).items()
                 for each in previews
             ]
     except PushError as error:

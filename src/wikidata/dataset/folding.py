@@ -17,15 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wikidata.config import Table
+from wikidata.dataset.bundles import Bundle
 from wikidata.dataset.footers import FooterReader, difference
-from wikidata.dataset.packing import (
-    PACK_THREADS,
-    PACKED_ROW_GROUP_BYTES,
-    PACKED_ROW_GROUP_ROWS,
-    Bundle,
-    row_groups_of,
-)
-from wikidata.dataset.writing import write_parquet
+from wikidata.dataset.packing import PACK_THREADS
+from wikidata.dataset.reading import row_groups_of, soon
+from wikidata.dataset.writing import PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, write_parquet
 from wikidata.errors import ManifestError, StagingError, first_line
 from wikidata.names import incoming_path
 
@@ -94,8 +90,9 @@ def fold(
 ) -> list[Segment]:
     """Write files below `folder`, at the paths that they are sent to; returns what is in them, file after file.
 
-    Raises ManifestError if a source has other columns or another number of rows than it had, StagingError if there is
-    no room or if it `is_stopped`, and whatever `fetch` raises.
+    Raises ManifestError if a source has other columns or another number of rows than it had, ChangedError if partition
+    files are no longer what they were, StagingError if there is no room or if it `is_stopped`, and whatever `fetch`
+    raises.
     """
 
     def fold_one(file: Folded) -> list[Segment]:
@@ -123,7 +120,7 @@ def _fold(
             fetched = downloads.map(lambda each: fetch(each, Path(place)), remote.values())
             copies = dict(zip(remote, fetched, strict=True))
             groups = (group for part in _joined(file.parts) for group in _checked(part, copies, table, schema))
-            size_bytes, digest, rows = write_parquet(target, _regrouped(groups), schema)
+            size_bytes, digest, rows = write_parquet(target, soon(_regrouped(groups), file.size_bytes), schema)
     except OSError as error:
         raise StagingError(f"staging: cannot write {target}: {error.strerror or error}: make room") from error
     found = FooterReader()(str(target))

@@ -22,6 +22,9 @@ from wikidata.dataset.joining import MAGIC, Part, joined_tail
 
 WRITER_OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
 """3 is the default level of zstd itself; pyarrow's is 1."""
+PACKED_ROW_GROUP_BYTES = 128 << 20
+"""Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
+PACKED_ROW_GROUP_ROWS = 1 << 20
 BLOCK_ROWS = 4096
 """Pages end with the chunks of a column, so each chunk that is written has as many rows."""
 PROCESSORS = os.cpu_count() or 1

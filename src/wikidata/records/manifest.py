@@ -15,6 +15,7 @@ the first, `first_row`, the number, `rows`, and the digest of what they were mad
 
 import hashlib
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +24,18 @@ import polars as pl
 
 from wikidata.config import Table
 from wikidata.errors import DiskError, ManifestError, first_line
-from wikidata.names import Block, data_files_of, key_of, parse_data_file
+from wikidata.names import Block, data_files_of, key_of, one, parse_data_file
 from wikidata.system.files import make_private_folder, write_atomically
 
 SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "sha256": pl.String, "rows": pl.Int64}
 PACKED_SCHEMA = SCHEMA | {"sources_sha256": pl.String}
+SOURCES_SCHEMA = {
+    "path": pl.String,
+    "source": pl.String,
+    "size_bytes": pl.Int64,
+    "sha256": pl.String,
+    "rows": pl.Int64,
+}
 FOLDED_SCHEMA = {
     "path": pl.String,
     "size_bytes": pl.Int64,
@@ -39,14 +47,17 @@ FOLDED_SCHEMA = {
 }
 
 
+_SOURCES_AT_ONCE_BYTES = 1 << 20
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The files that a chunk, or a block of chunks, of one table consists of.
 
     `files` has the columns of SCHEMA or PACKED_SCHEMA, sorted by path. `folder` is the local folder that the paths are
     relative to. `folded` is the frame of FOLDED_SCHEMA that a manifest of several chunks is; None if it is of one.
-    `sources` is the frame of `labels.sources.csv`; None if the files are not packed, or it was not read. `written` is
-    the content of the file that this was read from, if it was.
+    `sources` is the frame of SOURCES_SCHEMA that `labels.sources.csv` is; None if the files are not packed, or it was
+    not read. `written` is the content of the file that this was read from, if it was.
     """
 
     block: Block
@@ -158,6 +169,31 @@ def read_manifest(manifest_dir: Path, block: Block, table: Table, folder: Path) 
         return parse_manifest(content, block, table, folder)
     except ManifestError as error:
         raise ManifestError(f"{table}: {path} is damaged: {push} ({error})") from error
+
+
+def read_sources(manifest_dir: Path, chunks: Iterable[int], table: Table) -> Iterator[pl.DataFrame]:
+    """What the packed files of chunks were made from, as far as it is known, in frames of SOURCES_SCHEMA.
+
+    Small files are read together, since each read takes a millisecond; of large ones, one is in memory at a time.
+    """
+    held: list[Path] = []
+    size_bytes = 0
+    for path in (sources_path(manifest_dir, one(chunk), table) for chunk in chunks):
+        if path.exists():
+            held.append(path)
+            size_bytes += path.stat().st_size
+        if size_bytes > _SOURCES_AT_ONCE_BYTES:
+            yield _read_sources(held)
+            held, size_bytes = [], 0
+    yield _read_sources(held)
+
+
+def _read_sources(paths: list[Path]) -> pl.DataFrame:
+    try:
+        frame = pl.read_csv(paths, schema_overrides=SOURCES_SCHEMA)
+    except (OSError, pl.exceptions.PolarsError):
+        return pl.DataFrame(schema=SOURCES_SCHEMA)
+    return frame if frame.schema == SOURCES_SCHEMA else pl.DataFrame(schema=SOURCES_SCHEMA)
 
 
 def find_manifest(manifest_dir: Path, block: Block, table: Table) -> Manifest | None:
