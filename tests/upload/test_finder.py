@@ -13,7 +13,7 @@ from tests.helpers.box import REPOS, Box, assert_arrived, data_commits
 from wikidata.config import Table
 from wikidata.errors import ProgramError
 from wikidata.upload import finder as uploader
-from wikidata.upload.finder import find_uploader
+from wikidata.upload.finder import ask_ahead, find_uploader
 from wikidata.upload.generations import (
     GENERATIONS,
     any_of,
@@ -112,6 +112,21 @@ def test_a_program_is_asked_for_its_version_once_and_again_when_it_changes(progr
     os.utime(program, ns=(1, 1))
     found = find_uploader("hf", tmp_path / "manifests")
     assert (found.program, found.generation, found.target) == (str(program), hf_upload, "upload-folder")
+
+
+def test_a_program_that_was_asked_ahead_is_not_asked_again_unless_something_was_wrong(
+    programs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    install(programs, "hf", f"echo asked >>{tmp_path}/asked; test -e {tmp_path}/mended && echo version: 2.4.0")
+    ask_ahead("hf", tmp_path / "manifests").join()
+    ask_ahead("none", tmp_path / "manifests").join()
+    with pytest.raises(ProgramError):
+        find_uploader("hf", tmp_path / "manifests")
+    (tmp_path / "mended").touch()
+    ask_ahead("hf", tmp_path / "manifests").join()
+    assert find_uploader("hf", tmp_path / "manifests").generation is hf_upload
+    assert (tmp_path / "asked").read_text() == 3 * "asked\n"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_path_may_be_relative(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
 from wikidata.report.words import readable_bytes, table_of
 from wikidata.state import due_chunks, get_all_state, stuck_chunks, summarize
+from wikidata.upload.finder import ask_ahead
 
 if TYPE_CHECKING:
     from wikidata.session import Session
@@ -55,6 +56,8 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
     has_cards = chosen.chunk is None and any(due(settings.manifest_dir, map(card_subject, Table)))
     if not chunks and not has_cards:
         return
+    if chunks:
+        ask_ahead(settings.uploader, settings.manifest_dir)  # while all else is imported
     from wikidata.push import push_waiting_cards
     from wikidata.session import Session
 

@@ -192,15 +192,12 @@ def _read(
 
 
 def _read_large(local: str, path: str, table: Table, footer: FooterReader) -> tuple[Fingerprint, Footer]:
-    digest, first, last = hashlib.sha256(), b"", b""
     with open(_open_regular(local), "rb", buffering=0) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-            first = (first + block[:4])[:4]
-            last = (last + block[-4:])[-4:]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
         facts = os.fstat(file.fileno())
+        first, last = os.pread(file.fileno(), 4, 0), os.pread(file.fileno(), 4, max(0, facts.st_size - 4))
     _check_ends(path, table, facts.st_size, first, last)
-    fingerprint = Fingerprint(facts.st_size, facts.st_mtime_ns, facts.st_ino, digest.hexdigest())
+    fingerprint = Fingerprint(facts.st_size, facts.st_mtime_ns, facts.st_ino, digest)
     return fingerprint, _checked_footer(footer, local, path, table)
 
 

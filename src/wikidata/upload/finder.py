@@ -5,12 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from wikidata.config import ROOT
-from wikidata.errors import ProgramError
+from wikidata.errors import ProgramError, PushError
 from wikidata.hub.versions import SUPPORTED, installed_version
 from wikidata.records.lock import hold_records
 from wikidata.system.files import write_atomically
@@ -64,6 +65,21 @@ def find_uploader(name: str, manifest_dir: Path) -> Uploader:
     with _asking:
         generation = _generation(program, _known_version(program, manifest_dir))
     return Uploader(program, generation, generation.TARGET)
+
+
+def ask_ahead(name: str, manifest_dir: Path) -> Thread:
+    """Ask the program for its version in a thread, so that the answer is there when it is needed.
+
+    What is wrong with it is told only then.
+    """
+
+    def ask() -> None:
+        with suppress(PushError, OSError):
+            find_uploader(name, manifest_dir)
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    return thread
 
 
 def search_path(name: str = "") -> str:
