@@ -9,6 +9,7 @@ from scripts.bench.data import (
     Scale,
     Size,
     chunks_of_a_key,
+    chunks_of_a_large_key,
     chunks_to_fold,
     heavy_chunk,
     huge_chunk,
@@ -127,11 +128,15 @@ def pack_large(scale: Scale) -> Comparison:
 
 
 def fold(scale: Scale) -> Comparison:
-    """Folding one table of 16 chunks, from the partition files: many small ones, or a few of one large key."""
+    """Folding one table of 16 chunks, from the partition files: many small ones, or a few of one key."""
     sides: dict[str, Side] = {}
     rows: list[Row] = []
-    small = f"{scale.small.parts} parts × {scale.small.keys} keys"
-    for data, what in ((chunks_to_fold, small), (chunks_of_a_key, f"{scale.key_bytes >> 18:,} KiB of one key")):
+    cases = {
+        f"{scale.small.parts} parts × {scale.small.keys} keys": chunks_to_fold,
+        f"{scale.key_bytes >> 18:,} KiB of one key": chunks_of_a_key,
+        f"{scale.key_bytes // CHUNKS_TO_FOLD >> 10:,} KiB of one key": chunks_of_a_large_key,
+    }
+    for what, data in cases.items():
         name, bare = f"fold {CHUNKS_TO_FOLD} chunks × {what}", f"polars, from scan to sink: {what}"
         sides |= {name: piece("fold", data), bare: piece("fold_barely", data)}
         rows.append(Row(name, bare, 1.3, side=name))

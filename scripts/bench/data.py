@@ -81,8 +81,17 @@ def chunks_to_fold(root: Path, scale: Scale) -> None:
 
 def chunks_of_a_key(root: Path, scale: Scale) -> None:
     """Write the same number of chunks with one key of `labels`, which are 1/256 of the large key each."""
+    _write_chunks_of_a_key(root, scale.key_bytes >> 8)
+
+
+def chunks_of_a_large_key(root: Path, scale: Scale) -> None:
+    """Write the same with the size of the large key in all."""
+    _write_chunks_of_a_key(root, scale.key_bytes // CHUNKS_TO_FOLD)
+
+
+def _write_chunks_of_a_key(root: Path, size_bytes: int) -> None:
     make_folders(root)
-    rows = -(-(scale.key_bytes >> 8) // RANDOM_BYTES_A_ROW)
+    rows = -(-size_bytes // RANDOM_BYTES_A_ROW)
     for chunk in range(CHUNKS_TO_FOLD):
         file = Source(chunk, 0, 1)
         path = root / RESULTS / Table.LABELS / "language=en" / f"{file.stem}.parquet"
