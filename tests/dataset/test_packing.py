@@ -84,7 +84,7 @@ def test_equal_sources_give_equal_bytes_in_every_process(tmp_path: Path) -> None
         write(tmp_path, NAME.format(part, 3, ""), rows(*range(part * 9000, part * 9000 + 9000), text="æ" * 99))
     code = f"""
 import os, sys
-os.cpu_count = lambda: int(sys.argv[1])
+os.sched_getaffinity = lambda _: range(int(sys.argv[1]))
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from test_packing import packed, reading

@@ -27,7 +27,8 @@ PACKED_ROW_GROUP_BYTES = 128 << 20
 PACKED_ROW_GROUP_ROWS = 1 << 20
 BLOCK_ROWS = 4096
 """Pages end with the chunks of a column, so each chunk that is written has as many rows."""
-PROCESSORS = os.cpu_count() or 1
+PROCESSORS = min(8, len(os.sched_getaffinity(0)))
+"""Those that we may use, as Slurm and `taskset` say; each takes up to 400 MB of memory."""
 
 _AHEAD = 2
 """So many row groups of a file are encoded before the first of them is written."""
