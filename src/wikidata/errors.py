@@ -3,7 +3,7 @@
 Each message is one line that says what, where and what to do next. Anything else that is raised is a bug.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import IntEnum, StrEnum
 
 
@@ -72,11 +72,11 @@ class ManifestError(PushError):
 
 
 class ChangedError(ManifestError):
-    """A partition file is no longer what the packed file at `path` was made from."""
+    """Partition files of `chunks` are no longer what the packed files were made from, or cannot be read."""
 
-    def __init__(self, message: str, path: str) -> None:
+    def __init__(self, message: str, chunks: Collection[int]) -> None:
         super().__init__(message)
-        self.path = path
+        self.chunks = frozenset(chunks)
 
 
 class LayoutError(PushError):

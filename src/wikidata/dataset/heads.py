@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from wikidata.dataset.folding import Folded, Local
+from wikidata.dataset.footers import MAGIC
 from wikidata.names import incoming_path
 
 HEAD_BYTES = 128 << 10
 """The largest piece that Xet cuts files into."""
 _WORTHWHILE_BYTES = 4 * HEAD_BYTES
 """Row groups of less, compressed, cost about as much as they save."""
-_MAGIC = b"PAR1"
 
 
 def write_heads(files: Iterable[Folded], made: Path, folder: Path) -> int:
@@ -32,7 +32,7 @@ def write_heads(files: Iterable[Folded], made: Path, folder: Path) -> int:
         with path.open("rb") as content:
             for offset in _offsets(file, path):
                 content.seek(offset)
-                (folder / f"{number}.bin").write_bytes(_MAGIC + content.read(HEAD_BYTES))
+                (folder / f"{number}.bin").write_bytes(MAGIC + content.read(HEAD_BYTES))
                 number += 1
     return number
 

@@ -1,23 +1,30 @@
 """Several Parquet files as one, without decoding a row: the bytes of their row groups one after the other.
 
 What follows the row groups (column indexes, offset indexes, footer) tells where each page lies, so it is written anew.
-Fields are numbered as in https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift. The
-outcome is the very file that the writer would have made, had it written all row groups itself.
+Fields have the names and numbers of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
+The outcome is the very file that the writer would have made, had it written all row groups itself.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from wikidata.dataset.footers import MAGIC
 from wikidata.dataset.thrift import Struct, read_struct, written
+from wikidata.errors import ProgramError
 
-MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
 
-_ROWS, _ROW_GROUPS = 3, 4  # of a footer
-_COLUMNS, _GROUP_PLACE = 1, 5  # of a row group
-_FACTS, _OFFSET_INDEX, _OFFSET_INDEX_BYTES, _COLUMN_INDEX, _COLUMN_INDEX_BYTES = 3, 4, 5, 6, 7  # of a column of it
-_FIRST_PAGE, _DICTIONARY = 9, 11  # of the facts of a column
-_PAGES, _PAGE_PLACE = 1, 1  # of an offset index, and of a page in it
+# FileMetaData
+_NUM_ROWS, _ROW_GROUPS = 3, 4
+# RowGroup
+_COLUMNS, _FILE_OFFSET, _ORDINAL = 1, 5, 7
+# ColumnChunk; its own file_offset is 0
+_META_DATA, _OFFSET_INDEX_OFFSET, _OFFSET_INDEX_LENGTH, _COLUMN_INDEX_OFFSET, _COLUMN_INDEX_LENGTH = 3, 4, 5, 6, 7
+_COLUMN_FILE_OFFSET = 2
+# ColumnMetaData
+_DATA_PAGE_OFFSET, _INDEX_PAGE_OFFSET, _DICTIONARY_PAGE_OFFSET, _BLOOM_FILTER_OFFSET = 9, 10, 11, 14
+# OffsetIndex, PageLocation
+_PAGE_LOCATIONS, _OFFSET = 1, 1
 
 
 class Part(NamedTuple):
@@ -28,41 +35,50 @@ class Part(NamedTuple):
 
 
 class _Column(NamedTuple):
-    """A column of a row group, as the footer has it, and its two indexes."""
+    """A column of a row group, as the footer has it, and its two indexes.
 
-    column: Struct
-    column_index: bytes
-    offset_index: Struct
+    The writer leaves out the first if a page has no bounds: texts longer than 4 KB, or nothing but NaN.
+    """
+
+    chunk: Struct
+    column_index: bytes | None
+    offset_index: Struct | None
 
 
 def joined_tail(parts: Sequence[Part]) -> bytes:
-    """The tail of a file with the row groups of one part or more, which have the same columns and the same writer."""
+    """The tail of a file with the row groups of one part or more, which have the same columns and the same writer.
+
+    Raises ProgramError if they have something that cannot be moved.
+    """
     if len(parts) == 1:
         return parts[0].tail
-    footer, place, columns = _footer_of(parts[0].tail), len(MAGIC), list[_Column]()
-    footer[_ROWS] = 0
+    footer, offset, columns = _footer_of(parts[0].tail), len(MAGIC), list[_Column]()
+    footer[_NUM_ROWS] = 0
     footer[_ROW_GROUPS].clear()
     for part in parts:
-        own, shift = _footer_of(part.tail), place - len(MAGIC)
+        own, shift = _footer_of(part.tail), offset - len(MAGIC)
         for group in own[_ROW_GROUPS]:
-            _move(group, _GROUP_PLACE, shift)
-            columns += [_moved(column, part, shift) for column in group[_COLUMNS]]
-        footer[_ROWS] += own[_ROWS]
+            _check(group)
+            _move(group, _FILE_OFFSET, shift)
+            columns += [_moved(chunk, part, shift) for chunk in group[_COLUMNS]]
+        footer[_NUM_ROWS] += own[_NUM_ROWS]
         footer[_ROW_GROUPS] += own[_ROW_GROUPS]
-        place += part.size_bytes
-    return _tail(place, columns, footer)
+        offset += part.size_bytes
+    return _tail(offset, columns, footer)
 
 
-def _tail(place: int, columns: Sequence[_Column], footer: Struct) -> bytes:
-    """What stands from a place in the file on; columns and footer learn of it."""
+def _tail(start: int, columns: Sequence[_Column], footer: Struct) -> bytes:
+    """Indexes and footer, which begin at `start` in the file; the footer learns where."""
     tail = bytearray()
-    for column, index, _ in columns:
-        column[_COLUMN_INDEX] = place + len(tail)
-        tail += index
-    for column, _, pages in columns:
-        index = written(pages)
-        column[_OFFSET_INDEX], column[_OFFSET_INDEX_BYTES] = place + len(tail), len(index)
-        tail += index
+    for chunk, column_index, _ in columns:
+        if column_index is not None:
+            chunk[_COLUMN_INDEX_OFFSET] = start + len(tail)
+            tail += column_index
+    for chunk, _, offset_index in columns:
+        if offset_index is not None:
+            content = written(offset_index)
+            chunk[_OFFSET_INDEX_OFFSET], chunk[_OFFSET_INDEX_LENGTH] = start + len(tail), len(content)
+            tail += content
     end = written(footer)
     return bytes(tail) + end + len(end).to_bytes(_LENGTH_BYTES, "little") + MAGIC
 
@@ -73,19 +89,34 @@ def _footer_of(tail: bytes) -> Struct:
     return read_struct(tail[end - length : end])
 
 
-def _moved(column: Struct, part: Part, shift: int) -> _Column:
+def _moved(chunk: Struct, part: Part, shift: int) -> _Column:
     """A column with its indexes, the pages of which are moved by `shift`."""
-    start = len(MAGIC) + part.size_bytes
-    first, pages = column[_COLUMN_INDEX] - start, column[_OFFSET_INDEX] - start
-    offset_index = read_struct(part.tail[pages : pages + column[_OFFSET_INDEX_BYTES]])
-    for page in offset_index[_PAGES]:
-        _move(page, _PAGE_PLACE, shift)
-    _move(column[_FACTS], _FIRST_PAGE, shift)
-    _move(column[_FACTS], _DICTIONARY, shift)
-    return _Column(column, part.tail[first : first + column[_COLUMN_INDEX_BYTES]], offset_index)
+    _move(chunk[_META_DATA], _DATA_PAGE_OFFSET, shift)
+    _move(chunk[_META_DATA], _DICTIONARY_PAGE_OFFSET, shift)
+    column_index = _index(chunk, _COLUMN_INDEX_OFFSET, _COLUMN_INDEX_LENGTH, part)
+    content = _index(chunk, _OFFSET_INDEX_OFFSET, _OFFSET_INDEX_LENGTH, part)
+    offset_index = None if content is None else read_struct(content)
+    for location in offset_index[_PAGE_LOCATIONS] if offset_index else ():
+        _move(location, _OFFSET, shift)
+    return _Column(chunk, column_index, offset_index)
 
 
-def _move(struct: Struct, place: int, shift: int) -> None:
-    """Move a place in the file, if it is told."""
-    if place in struct:
-        struct[place] += shift
+def _index(chunk: Struct, offset: int, length: int, part: Part) -> bytes | None:
+    """The index of a column whose place the fields `offset` and `length` tell, if it has one."""
+    if offset not in chunk:
+        return None
+    start = chunk[offset] - len(MAGIC) - part.size_bytes
+    return part.tail[start : start + chunk[length]]
+
+
+def _move(struct: Struct, field: int, shift: int) -> None:
+    if field in struct:
+        struct[field] += shift
+
+
+def _check(group: Struct) -> None:
+    """Raise ProgramError if a row group has places or numbers that other versions of pyarrow may write."""
+    chunks = group[_COLUMNS]
+    others = {_INDEX_PAGE_OFFSET, _BLOOM_FILTER_OFFSET}
+    if _ORDINAL in group or any(chunk[_COLUMN_FILE_OFFSET] or others & chunk[_META_DATA].keys() for chunk in chunks):
+        raise ProgramError("this version of pyarrow writes files that cannot be joined: install another, such as 26")

@@ -9,7 +9,7 @@ from typing import Any
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12
 _SIZES = {_BYTE: 1, _DOUBLE: 8}
 _LONG = 15
-"""A list of as many items or more has its length in a number of its own; a field farther ahead its number."""
+"""A list of so many items or more has its length before it; a field more than so many ahead is given by its number."""
 
 
 class Struct(dict[int, Any]):
@@ -27,7 +27,7 @@ class Items(list[Any]):
 
 
 def read_struct(data: bytes) -> Struct:
-    """The structure that some bytes begin with. Raises IndexError or ValueError if there is none."""
+    """The structure that some bytes of a whole footer or index begin with."""
     struct: Struct = _Reader(data).value(_STRUCT)
     return struct
 
