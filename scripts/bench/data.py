@@ -85,7 +85,7 @@ def chunks_of_a_key(root: Path, scale: Scale) -> None:
 
 
 def chunks_of_a_large_key(root: Path, scale: Scale) -> None:
-    """Write the same with the size of the large key in all."""
+    """Write the same number of chunks with one key, which have the size of the large key together."""
     _write_chunks_of_a_key(root, scale.key_bytes // CHUNKS_TO_FOLD)
 
 

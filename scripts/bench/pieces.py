@@ -20,14 +20,15 @@ from scripts.bench.data import CHUNK
 from scripts.bench.measure import Measured, Side
 from scripts.bench.workspace import Data, Workspace, environment_of, run
 from scripts.peak_memory import peak_bytes
-from wikidata.config import FOLDERS, HF_USER, ROOT, Settings, Table, target_repos
+from wikidata.config import ALLOCATOR, FOLDERS, HF_USER, ROOT, Settings, Table, target_repos
 from wikidata.dataset import folding, packing
-from wikidata.dataset.bundles import bundle, recorded_bundles, sources_of
+from wikidata.dataset.bundles import bundles_of, sources_of
+from wikidata.dataset.folding import Folded, Local
 from wikidata.dataset.survey import survey
-from wikidata.main import ALLOCATOR
-from wikidata.names import Block, one, packed_path, parse_data_file
+from wikidata.fold import recorded_here
+from wikidata.names import Block, one, packed_file
 from wikidata.plan import make_plan, pushable_chunk
-from wikidata.records.manifest import read_sources, sources_path, write_manifest
+from wikidata.records.manifest import SCHEMA, Manifest, write_manifest
 from wikidata.report.listener import Listener
 from wikidata.session import Session
 from wikidata.state import get_all_state, summarize
@@ -109,7 +110,7 @@ def pack(settings: Settings) -> Work:
 
     def work() -> None:
         schema = partitions.schemas[0][0]  # the sample has no other
-        bundles = bundle(partitions, schema)
+        bundles = bundles_of(partitions, schema)
         folder = staging.packed_folder(settings.staging_dir, one(CHUNK), table)
         packing.pack(bundles, partitions.folder, table, schema, folder, lambda: False)
 
@@ -124,26 +125,24 @@ def pack_barely(settings: Settings) -> Work:
 
 def fold(settings: Settings) -> Work:
     """Every key of one table of all chunks, from the partition files, as pushes have recorded them."""
-    table, manifests = Table.LABELS, settings.manifest_dir
-    folder, blocks = settings.output_dir / table, list[Block]()
-    for chunk, parts in summarize(get_all_state(settings.state_dir)).select("chunk", "parts").iter_rows():
+    table, folder = Table.LABELS, settings.output_dir / Table.LABELS
+    chunks = summarize(get_all_state(settings.state_dir)).select("chunk", "parts").rows()
+    for chunk, parts in chunks:
         partitions = survey(chunk, parts, table, settings.output_dir, settings.audit_dir)
         schema = partitions.schemas[0][0]  # the sample has no other
-        blocks.append(one(chunk))
-        record = sources_path(manifests, blocks[-1], table)
-        record.parent.mkdir(parents=True)
-        sources_of(partitions).write_csv(record)
+        files = partitions.files.select(list(SCHEMA))
+        write_manifest(
+            settings.manifest_dir, Manifest(one(chunk), table, folder, files, sources=sources_of(partitions))
+        )
     settings.staging_dir.mkdir()
 
     def work() -> None:
-        keys: dict[str, list[folding.Local]] = {}
-        for sources in read_sources(manifests, [block.first for block in blocks], table):
-            for each in recorded_bundles(sources, folder, table, schema):
-                file = parse_data_file(each.path)
-                assert file is not None  # noqa: S101 - it is the path of a packed file
-                keys.setdefault(each.key, []).append(folding.Local(file.block.first, folder, each))
-        whole = Block(blocks[0].first, blocks[-1].first)
-        files = [folding.Folded(packed_path(table, key, whole), tuple(each)) for key, each in keys.items()]
+        keys: dict[str, list[Local]] = {}
+        here = recorded_here(settings.manifest_dir, folder, table, schema, [chunk for chunk, _ in chunks])
+        for (_, key_folder), each in here.items():
+            keys.setdefault(key_folder, []).append(each)
+        name = packed_file(Block(chunks[0][0], chunks[-1][0]))
+        files = [Folded(f"{key_folder}/{name}", tuple(each)) for key_folder, each in keys.items()]
         folding.fold(files, table, schema, settings.staging_dir, lambda *_: Path(), lambda: False)
 
     return work

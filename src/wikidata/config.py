@@ -24,6 +24,12 @@ ROOT = Path(__file__).resolve().parents[2]
 """The folder of the Makefile, if this runs from a checkout."""
 
 
+ALLOCATOR = {"MIMALLOC_PURGE_DELAY": "10000", "MIMALLOC_ALLOW_THP": "0"}
+"""What is told to mimalloc, the allocator of pyarrow, before it is loaded: to give memory back after 10 s. By itself it
+does so after 10 ms and takes it again, zeroed, in pages of 2 MB, which a virtual machine may have to ask its host for:
+packing large keys took a fifth longer."""
+
+
 class Layout(StrEnum):
     """How a table of a chunk lies in its repo; AUTO is a wish, never what a repo has."""
 

@@ -97,7 +97,7 @@ def _make(session: Session, job: Exchange, folder: Path) -> list[Segment]:
     revisions = _revisions(session, job)
 
     def fetch(segment: Segment, place: Path) -> Path:
-        local = _fetch(session, job.repo_id, revisions[segment.path], segment, place)
+        local = fetch_file(session, job.repo_id, revisions[segment.path], segment, place)
         if content_of(local)[0] != segment.sha256:
             what = f"the content of {segment.path} is not what its manifest says"
             raise NotArrivedError(f"{job.table}: {what}: make verify")
@@ -130,7 +130,7 @@ def _history(session: Session, job: Exchange) -> Iterator[str]:
     yield from session.hub.revisions(job.repo_id)[:_REVISIONS_TO_TRY]
 
 
-def _fetch(session: Session, repo_id: str, revision: str, segment: Segment, place: Path) -> Path:
+def fetch_file(session: Session, repo_id: str, revision: str, segment: Segment, place: Path) -> Path:
     """Bring a file into a folder: with one request if it is of moderate size, where a download takes two."""
     if segment.size_bytes > _READ_AT_ONCE_BYTES:
         return session.hub.download(repo_id, revision, segment.path, place)

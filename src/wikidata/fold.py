@@ -8,8 +8,9 @@ twice at most. A rerun goes on where the last run ended, since a fold is the dif
 what should be.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -22,14 +23,14 @@ from wikidata.dataset.layout import scale_of
 from wikidata.errors import ChangedError, ManifestError, NotArrivedError
 from wikidata.exchange import Exchange, exchange
 from wikidata.hub.files import lacking
-from wikidata.names import Block, parse_data_file
+from wikidata.names import Block
 from wikidata.plan import synced
 from wikidata.records.folds import due_folds, is_folded
 from wikidata.records.manifest import Manifest, read_sources
 from wikidata.records.not_before import forget_refusal
 from wikidata.records.notices import DAY_SECONDS
 from wikidata.repo_records import Records
-from wikidata.rewrite import Locals, Rewrite, folding
+from wikidata.rewrite import Rewrite, folding
 from wikidata.session import Session
 from wikidata.upload import run as upload
 from wikidata.upload.finder import find_program
@@ -99,7 +100,8 @@ def _fold(session: Session, state: pl.DataFrame, block: Block, table: Table) -> 
         try:
             exchange(session, job)
         except ChangedError as error:
-            _distrust(session, table, error, changed)
+            changed |= error.chunks
+            _use_hub_for(error.chunks, session, table, error)
     if before:
         (manifest,) = plan.records.of(block)
         session.listener.folded(manifest, before, repo_id)
@@ -108,7 +110,7 @@ def _fold(session: Session, state: pl.DataFrame, block: Block, table: Table) -> 
 def _plan(session: Session, table: Table, block: Block, changed: Collection[int] = (), *, write: bool = True) -> _Plan:
     """Look up what the repo records, and that it has all of it. Raises NotArrivedError if it has not.
 
-    Partition files here are looked for if this is to be carried out, but for chunks of which some have `changed`.
+    With `write`, partition files on this box are used, but for those of chunks of which some have `changed`.
     """
     repo_id = session.repos[table]
     overview = session.hub.overview(repo_id)
@@ -127,7 +129,8 @@ def _plan(session: Session, table: Table, block: Block, changed: Collection[int]
         return _Plan(overview.revision, records, None, records.columns.schema)
     _check_there(session, repo_id, overview.revision, table, recorded)
     chunks = {manifest.block.first for manifest in recorded if manifest.block.is_one} - set(changed) if write else ()
-    here = _here(session, table, records.columns.schema, chunks)
+    folder = session.settings.output_dir / table
+    here = recorded_here(session.settings.manifest_dir, folder, table, records.columns.schema, chunks)
     rewrite = folding(records, block, session.settings.fold_bytes, here)
     return _Plan(overview.revision, records, rewrite, records.columns.schema)
 
@@ -142,23 +145,20 @@ def _check_there(session: Session, repo_id: str, revision: str, table: Table, re
         raise NotArrivedError(f"{table}: {what}, so nothing is folded in {repo_id}: make verify TABLE={table}")
 
 
-def _distrust(session: Session, table: Table, error: ChangedError, changed: set[int]) -> None:
-    """Take what was pushed of a chunk from the Hub, since a partition file of it has another content now."""
-    file, repo_id = parse_data_file(error.path), session.repos[table]
-    assert file is not None and file.block.first not in changed  # noqa: S101 - it is read only if it was not
-    changed.add(file.block.first)
-    session.warn(table, f"{error}: its rows are taken from {repo_id}", f"{repo_id}: {error.path} changed", DAY_SECONDS)
+def _use_hub_for(chunks: Collection[int], session: Session, table: Table, error: ChangedError) -> None:
+    """Tell that what was pushed of some chunks is taken from the Hub."""
+    repo_id, listed = session.repos[table], ", ".join(map(str, sorted(chunks)))
+    warning = f"{error}: all rows of chunk {listed} are taken from {repo_id}"
+    session.warn(table, warning, f"{repo_id}: {listed} changed", DAY_SECONDS)
 
 
-def _here(session: Session, table: Table, schema: pa.Schema, chunks: Iterable[int]) -> Locals:
-    """What the partition files of some chunks can make that are still here, by chunk and folder of a key.
+def recorded_here(
+    manifest_dir: Path, folder: Path, table: Table, schema: pa.Schema, chunks: Collection[int]
+) -> dict[tuple[int, str], Local]:
+    """What the partition files below `folder` can make that are still there, by chunk and folder of a key.
 
-    That is what the push has recorded; each file is compared with that when it is read.
+    That is what the pushes of these chunks have recorded; each file is compared with that when it is read.
     """
-    folder = session.settings.output_dir / table
-    found: dict[tuple[int, str], Local] = {}
-    for sources in read_sources(session.settings.manifest_dir, sorted(chunks), table):
-        for each in recorded_bundles(sources, folder, table, schema):
-            if file := parse_data_file(each.path):
-                found[file.block.first, file.folder] = Local(file.block.first, folder, each)
-    return found
+    frames = read_sources(manifest_dir, sorted(chunks), table)
+    bundles = (each for frame in frames for each in recorded_bundles(frame, folder, table, schema))
+    return {(each.chunk, each.path.partition("/")[0]): Local(each.chunk, folder, each) for each in bundles}

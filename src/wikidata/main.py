@@ -14,14 +14,9 @@ from types import FrameType
 from typing import NoReturn
 
 from wikidata.commands import watch
-from wikidata.config import Selection, Settings, Table
+from wikidata.config import ALLOCATOR, Selection, Settings, Table
 from wikidata.errors import Exit, PushError
 from wikidata.report.failures import report, report_bug
-
-ALLOCATOR = {"MIMALLOC_PURGE_DELAY": "-1", "MIMALLOC_ALLOW_THP": "0"}
-"""What is told to mimalloc, the allocator of pyarrow, before it is loaded. By itself it gives memory back after 10 ms
-and takes it again, zeroed, in pages of 2 MB, which a virtual machine may first have to ask its host for: packing large
-keys took a fifth longer."""
 
 
 class TerminatedError(KeyboardInterrupt):

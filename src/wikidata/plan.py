@@ -9,7 +9,7 @@ import pyarrow as pa
 from wikidata.config import Layout, Table
 from wikidata.dataset import layout as layouts
 from wikidata.dataset import packing
-from wikidata.dataset.bundles import Bundle, bundle, sources_of
+from wikidata.dataset.bundles import Bundle, bundles_of, sources_of
 from wikidata.dataset.folding import Local
 from wikidata.dataset.layout import Scale, scale_of
 from wikidata.dataset.schema import require_one, unify
@@ -99,7 +99,7 @@ def make_plan(session: Session, whole: Chunk, table: Table, *, write: bool = Tru
         schema, bundles = require_one(partitions, published), list[Bundle]()
     else:
         schema = unify(partitions, published)
-        bundles = bundle(partitions, schema)
+        bundles = bundles_of(partitions, schema)
     basis = Basis(whole.number, repo_id, layout, partitions, schema, records, folders)
     if any(not each.block.is_one for each in records.of(one(whole.number))):
         return _compare_folded(session, basis, overview, bundles)

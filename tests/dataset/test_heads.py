@@ -8,7 +8,7 @@ import pyarrow as pa
 from wikidata.config import Table
 from wikidata.dataset.folding import Folded, Segment, fold
 from wikidata.dataset.heads import HEAD_BYTES, write_heads
-from wikidata.dataset.writing import write_parquet
+from wikidata.dataset.writing import Encoders, write_parquet
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("language", pa.large_string()), ("label", pa.large_string())])
 
@@ -21,7 +21,8 @@ def source(folder: Path, chunk: int, groups: list[int]) -> Segment:
         pa.table({"id": ["Q1"] * rows, "language": ["en"] * rows, "label": [token_hex(500) for _ in range(rows)]})
         for rows in groups
     ]
-    size_bytes, digest, rows = write_parquet(path, [table.cast(SCHEMA) for table in tables], SCHEMA)
+    with Encoders() as encoders:
+        size_bytes, digest, rows = write_parquet(path, [table.cast(SCHEMA) for table in tables], SCHEMA, encoders)
     return Segment(f"language=en/{path.name}", size_bytes, digest, chunk, 0, rows, "")
 
 

@@ -1,10 +1,12 @@
 """Packed files: the same rows in order, one schema, bounded row groups, and equal bytes from equal sources."""
 
+import hashlib
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ import pytest
 
 from wikidata.config import Table
 from wikidata.dataset import bundles, reading, writing
-from wikidata.dataset.bundles import bundle, recorded_bundles, sources_of
+from wikidata.dataset.bundles import bundles_of, recorded_bundles, sources_of
 from wikidata.dataset.packing import Packed, pack
 from wikidata.dataset.reading import row_groups_of
 from wikidata.dataset.schema import unify
@@ -41,7 +43,7 @@ def found(root: Path, parts: int) -> Partitions:
 def packed(root: Path, parts: int, folder: str = "packed") -> list[Packed]:
     partitions = found(root, parts)
     schema = unify(partitions, None)
-    return pack(bundle(partitions, schema), partitions.folder, LABELS, schema, root / folder, lambda: False)
+    return pack(bundles_of(partitions, schema), partitions.folder, LABELS, schema, root / folder, lambda: False)
 
 
 def refusal(root: Path, parts: int) -> str:
@@ -178,7 +180,7 @@ def test_what_a_packed_file_was_made_from_is_one_hash(tmp_path: Path) -> None:
 
     def figures() -> dict[str, str]:
         partitions = found(tmp_path, 2)
-        return {each.path: each.sources_sha256 for each in bundle(partitions, unify(partitions, None))}
+        return {each.path: each.sources_sha256 for each in bundles_of(partitions, unify(partitions, None))}
 
     before = figures()
     assert figures() == before
@@ -192,7 +194,7 @@ def test_a_part_that_changes_before_it_is_packed_is_refused(tmp_path: Path) -> N
     write(tmp_path, NAME.format(0, 1, ""), rows(1, 2))
     partitions = found(tmp_path, 1)
     schema = unify(partitions, None)
-    bundled = bundle(partitions, schema)
+    bundled = bundles_of(partitions, schema)
     write(tmp_path, NAME.format(0, 1, ""), rows(1))
     with pytest.raises(ManifestError, match=r"en/chunk_3\.parquet would have 1 rows, its parts had 2: push again"):
         pack(bundled, partitions.folder, LABELS, schema, tmp_path / "packed", lambda: False)
@@ -220,11 +222,9 @@ def test_partition_files_that_are_no_longer_what_they_were_are_not_read(
         recorded = recorded_bundles(sources, folder, LABELS, schema)
         return sum(group.num_rows for group in row_groups_of(recorded, folder, LABELS, schema)) if recorded else 0
 
-    assert [replace(each, digests="") for each in recorded_bundles(sources, folder, LABELS, schema)] == bundle(
-        partitions, schema
-    )
-    assert read() == 2
     recorded = recorded_bundles(sources, folder, LABELS, schema)
+    assert [replace(each, joined_sha256="") for each in recorded] == bundles_of(partitions, schema)
+    assert read() == 2
     last = folder / paths[1]
     content = last.read_bytes()
     last.write_bytes(content.replace(b"Q1", b"Q2"))
@@ -232,13 +232,33 @@ def test_partition_files_that_are_no_longer_what_they_were_are_not_read(
         ChangedError, match=rf"labels: {paths[1]} is no longer what it was when it was pushed"
     ) as raised:
         read()
-    assert raised.value.path == "language=en/chunk_3.parquet"
+    assert raised.value.chunks == {3}
+    last.write_bytes(content)
     last.write_bytes(content + b"more")
     assert read() == 0
     last.unlink()
     assert read() == 0
     with pytest.raises(ChangedError, match=rf"labels: {paths[1]} cannot be read"):
         list(row_groups_of(recorded, folder, LABELS, schema))
+
+
+def test_a_large_partition_file_must_not_change_before_its_last_row_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_SMALL_BYTES", 0)
+    write(tmp_path, NAME.format(0, 1, ""), rows(1))
+    partitions, file_digest = found(tmp_path, 1), hashlib.file_digest
+    schema = unify(partitions, None)
+    recorded = recorded_bundles(sources_of(partitions), partitions.folder, LABELS, schema)
+
+    def digest_and_touch(file: Any, name: str) -> Any:
+        digest = file_digest(file, name)
+        os.utime(file.name)
+        return digest
+
+    monkeypatch.setattr(hashlib, "file_digest", digest_and_touch)
+    with pytest.raises(ChangedError, match=r"labels: .* was rewritten while it was read"):
+        list(row_groups_of(recorded, partitions.folder, LABELS, schema))
 
 
 def test_keys_without_rows_and_tables_without_keys_are_packed_too(tmp_path: Path) -> None:
@@ -267,8 +287,8 @@ def test_another_way_of_writing_makes_what_was_published_old(
 ) -> None:
     write(tmp_path, NAME.format(0, 1, ""), rows(1))
     partitions = found(tmp_path, 1)
-    before = bundle(partitions, unify(partitions, None))
+    before = bundles_of(partitions, unify(partitions, None))
     monkeypatch.setattr(bundles, name, value)
-    after = bundle(partitions, unify(partitions, None))
+    after = bundles_of(partitions, unify(partitions, None))
     assert [each.path for each in before] == [each.path for each in after]
     assert before[0].sources_sha256 != after[0].sources_sha256

@@ -1,7 +1,10 @@
 """Folding: files of consecutive chunks become one for each key; at every revision each row is there once."""
 
 import io
+import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -157,30 +160,53 @@ def test_nothing_is_downloaded_if_the_partition_files_are_as_they_were(
     def fetch(*_: object) -> None:
         raise NotArrivedError("a file is fetched")
 
-    monkeypatch.setattr(exchange, "_fetch", fetch)
+    monkeypatch.setattr(exchange, "fetch_file", fetch)
     fold(box)
     assert_sound(account, box)
     assert "a file is fetched" in box.wikidata("fold", "--table", "labels", FOLD="4").stderr  # of folded ones
 
 
-@pytest.mark.parametrize("damaged", ["content", "sources"])
-def test_rows_come_from_the_hub_if_the_partition_files_only_look_as_they_were(
-    account: Account, box: InstantBox, damaged: str
+def fetched(box: InstantBox, monkeypatch: pytest.MonkeyPatch, log: Path) -> tuple[list[str], str]:
+    """Fold; the names of the files of English that were downloaded, and what was said on stderr."""
+    fetch = exchange.fetch_file
+
+    def logged(*arguments: Any) -> Path:
+        with log.open("a") as file:
+            file.write(f"{arguments[3].path}\n")
+        return fetch(*arguments)
+
+    log.touch()
+    monkeypatch.setattr(exchange, "fetch_file", logged)
+    done = box.wikidata("fold", "--table", "labels")
+    assert done.returncode == 0, done.stderr
+    paths = sorted(path for path in log.read_text().split() if path.startswith("language=en/"))
+    return [path.rpartition("/")[2] for path in paths], done.stderr
+
+
+def test_rows_come_from_the_hub_if_partition_files_only_look_as_they_were(
+    account: Account, box: InstantBox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     rows = [rows_here(box, LABELS, chunk) for chunk in range(4)]
-    if damaged == "content":
-        path = next(path for path in box.files(LABELS, 1) if "language=en" in str(path))
-        content = path.read_bytes()
-        path.write_bytes(content.replace(b"PAR1", b"PAR2"))
-    else:
-        path = box.root / "manifests" / "chunk_1" / "labels.sources.csv"
-        path.write_text("path\n")
-    done = box.wikidata("fold", "--table", "labels")
-    assert done.returncode == 0
-    warning = f"labels: language=en/{path.name} is no longer what it was when it was pushed: its rows are taken from"
-    assert (warning in done.stderr) == (damaged == "content")
+    for chunk in (0, 1):
+        path = next(path for path in box.files(LABELS, chunk) if "language=en" in str(path))
+        path.write_bytes(path.read_bytes().replace(b"PAR1", b"PAR2"))
+    paths, said = fetched(box, monkeypatch, tmp_path / "log")
+    assert set(paths) == {"chunk_0.parquet", "chunk_1.parquet"}
+    changed = "labels: language=en/chunk_[01]-.* is no longer what it was when it was pushed"
+    assert re.search(f"{changed}: all rows of chunk [01](, 1)? are taken from {account.repo()}", said)
     assert_whole_at_every_revision(account, LABELS, rows)
     assert files_of(account)["en"] == {"chunk_0-1", "chunk_2-3"}
+
+
+def test_rows_come_from_the_hub_if_it_is_not_known_what_they_were_packed_from(
+    account: Account, box: InstantBox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    manifests = box.root / "manifests"
+    (manifests / "chunk_0" / "labels.sources.csv").write_text("path\n")
+    (manifests / "chunk_2" / "labels.sources.csv").unlink()
+    paths, said = fetched(box, monkeypatch, tmp_path / "log")
+    assert (paths, said) == (["chunk_0.parquet", "chunk_2.parquet"], "")
+    assert_sound(account, box)
 
 
 def test_the_same_bytes_come_of_rows_here_and_of_rows_on_the_hub(account: Account, box: InstantBox) -> None:

@@ -24,11 +24,12 @@ from wikidata.errors import (
 )
 from wikidata.records.failures import forget_failures, record_failure
 from wikidata.records.lock import hold_this_host
+from wikidata.records.not_before import refusal_now
 from wikidata.records.notices import card_subject, due
 from wikidata.report.failures import report
 from wikidata.report.terminal import Terminal
 from wikidata.report.words import readable_bytes, table_of
-from wikidata.state import due_chunks, get_all_state, stuck_chunks, summarize
+from wikidata.state import due_chunks, get_all_state, require_pushable, stuck_chunks, summarize
 from wikidata.upload.finder import ask_ahead
 
 if TYPE_CHECKING:
@@ -56,14 +57,16 @@ def _failures(settings: Settings, chosen: Selection, terminal: Terminal) -> Iter
     has_cards = chosen.chunk is None and any(due(settings.manifest_dir, map(card_subject, Table)))
     if not chunks and not has_cards:
         return
-    if chunks:
-        ask_ahead(settings.uploader, settings.manifest_dir)  # while all else is imported
-    from wikidata.push import push_waiting_cards
-    from wikidata.session import Session
-
     try:
         with ExitStack() as stack:
             begin = stack.enter_context(hold_this_host(settings.manifest_dir)) if chosen.chunk is None else None
+            if chosen.chunk is not None:
+                require_pushable(state, chosen.chunk)
+            if chunks and refusal_now(settings.manifest_dir) is None:
+                ask_ahead(settings.uploader, settings.manifest_dir)  # while all else is imported
+            from wikidata.push import push_waiting_cards
+            from wikidata.session import Session
+
             session = stack.enter_context(Session(settings, chosen.repos(settings), terminal))
             parts = dict(summarize(state).select("chunk", "parts").iter_rows())
             terminal.agenda({f"chunk {chunk}": parts.get(chunk, 0) for chunk in chunks}, session.repos)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from wikidata.config import Table
 from wikidata.dataset.survey import Partitions
 from wikidata.dataset.writing import BLOCK_ROWS, PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, WRITER_OPTIONS
-from wikidata.names import key_of, one, packed_path
+from wikidata.names import key_of, one, packed_path, parse_data_file
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,23 @@ class Bundle:
 
     `path` is that of the packed file, `sources` those of the partition files in the order of their parts, `size_bytes`
     and `rows` those of all of these, `sources_sha256` the sha256 over everything that the packed file's content depends
-    on. `is_uniform` tells that the partition files are expected to have just the columns of the packed file. `digests`
-    are the sha256 of each as hex, one behind the other, if they were not looked at yet and are to be compared when they
-    are read.
+    on. `is_uniform` tells that the partition files are expected to have just the columns of the packed file.
+    `joined_sha256` is the sha256 of each as hex, one behind the other (there may be 688,000 of them in memory), if they
+    are to be compared when they are read; else empty.
     """
 
     path: str
+    chunk: int
     key: str
     sources: tuple[str, ...]
     size_bytes: int
     rows: int
     sources_sha256: str
     is_uniform: bool
-    digests: str = ""
+    joined_sha256: str = ""
 
 
-def bundle(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
+def bundles_of(partitions: Partitions, schema: pa.Schema) -> list[Bundle]:
     """What there is to pack, one for each key, sorted by path."""
     is_uniform = all(each.equals(schema) for each, _ in partitions.schemas)
     return _bundles(sources_of(partitions), partitions.table, schema, is_uniform, pl.lit(""))
@@ -87,8 +88,11 @@ def _bundles(
         .iter_rows()
     ):
         digest = hashlib.sha256(f"{_format_of(schema)}path,size_bytes,sha256,rows\n{listed}\n".encode()).hexdigest()
-        key = key_of(table, path.partition("/")[0]) or ""
-        bundles.append(Bundle(path, key, tuple(files), size_bytes, rows, digest, is_uniform, compared))
+        file = parse_data_file(path)
+        key = key_of(table, file.folder) if file else None
+        if file and key is not None:
+            chunk = file.block.first
+            bundles.append(Bundle(path, chunk, key, tuple(files), size_bytes, rows, digest, is_uniform, compared))
     return sorted(bundles, key=lambda each: each.path)
 
 

@@ -20,9 +20,9 @@ from wikidata.config import Table
 from wikidata.dataset.bundles import Bundle
 from wikidata.dataset.footers import FooterReader, difference
 from wikidata.dataset.packing import PACK_THREADS
-from wikidata.dataset.reading import row_groups_of, soon
-from wikidata.dataset.writing import PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, write_parquet
-from wikidata.errors import ManifestError, StagingError, first_line
+from wikidata.dataset.reading import read_now_if_small, row_groups_of, taken
+from wikidata.dataset.writing import PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, Encoders, write_parquet
+from wikidata.errors import ChangedError, ManifestError, StagingError, first_line
 from wikidata.names import incoming_path
 
 KEPT_ROW_GROUP_BYTES = 4 << 20
@@ -95,22 +95,40 @@ def fold(
     raises.
     """
 
+    changed: list[ChangedError] = []
+
     def fold_one(file: Folded) -> list[Segment]:
         if is_stopped():
             raise StagingError("folding was stopped")
-        return _fold(file, table, schema, folder, fetch, downloads)
+        try:
+            return _fold(file, table, schema, folder, fetch, downloads, encoders)
+        except ChangedError as error:  # told when all are known
+            changed.append(error)
+            return []
 
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as downloads, ThreadPoolExecutor(PACK_THREADS) as pool:
+    with (
+        Encoders() as encoders,
+        ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as downloads,
+        ThreadPoolExecutor(PACK_THREADS) as pool,
+    ):
         try:
             made = list(pool.map(fold_one, files))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    if changed:
+        raise ChangedError(str(changed[0]), {chunk for error in changed for chunk in error.chunks})
     return [segment for each in made for segment in each]
 
 
 def _fold(
-    file: Folded, table: Table, schema: pa.Schema, folder: Path, fetch: Fetch, downloads: ThreadPoolExecutor
+    file: Folded,
+    table: Table,
+    schema: pa.Schema,
+    folder: Path,
+    fetch: Fetch,
+    downloads: ThreadPoolExecutor,
+    encoders: Encoders,
 ) -> list[Segment]:
     target = folder / incoming_path(file.path)
     try:
@@ -120,7 +138,8 @@ def _fold(
             fetched = downloads.map(lambda each: fetch(each, Path(place)), remote.values())
             copies = dict(zip(remote, fetched, strict=True))
             groups = (group for part in _joined(file.parts) for group in _checked(part, copies, table, schema))
-            size_bytes, digest, rows = write_parquet(target, soon(_regrouped(groups), file.size_bytes), schema)
+            row_groups = read_now_if_small(_regrouped(groups), file.size_bytes)
+            size_bytes, digest, rows = write_parquet(target, row_groups, schema, encoders)
     except OSError as error:
         raise StagingError(f"staging: cannot write {target}: {error.strerror or error}: make room") from error
     found = FooterReader()(str(target))
@@ -174,17 +193,21 @@ def _checked(
 ) -> Iterator[pa.Table]:
     """The row groups of a part, as many rows as it is known to have."""
     if isinstance(part, Segment):
-        groups = _rows_of(copies[part.path], part, table, schema)
+        groups, wanted = _rows_of(copies[part.path], part, table, schema), part.rows
     else:
-        groups = row_groups_of([each.bundle for each in part], part[0].folder, table, schema)
-    first, *others = [part] if isinstance(part, Segment) else part
-    rows, wanted = 0, sum(_facts(each)[1] for each in (first, *others))
+        bundles = [each.bundle for each in part]
+        groups = row_groups_of(bundles, part[0].folder, table, schema)
+        wanted = sum(each.rows for each in bundles)
+    rows = 0
     for group in groups:
         rows += group.num_rows
         yield group
-    if rows != wanted:
-        what = f"{_place(first)} has {rows} rows from chunk {first.chunk} on, not {wanted}"
+    if rows != wanted and isinstance(part, Segment):
+        what = f"{part.path} has {rows} rows from chunk {part.chunk} on, not {wanted}"
         raise ManifestError(f"{table}: {what}: make verify")
+    if rows != wanted:
+        what = f"the partition files from {bundles[0].sources[0]} on have {rows} rows, not {wanted}"
+        raise ChangedError(f"{table}: {what}", {each.chunk for each in bundles})
 
 
 def _rows_of(copy: Path, segment: Segment, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -213,12 +236,12 @@ def _regrouped(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:
         is_kept = group.nbytes >= KEPT_ROW_GROUP_BYTES
         is_full = size_bytes + group.nbytes > PACKED_ROW_GROUP_BYTES or rows + group.num_rows > PACKED_ROW_GROUP_ROWS
         if held and (is_kept or is_full):
-            yield pa.concat_tables(held)
-            held, size_bytes, rows = [], 0, 0
+            yield taken(held)
+            size_bytes = rows = 0
         if is_kept:
             yield group
         else:
             held.append(group)
             size_bytes, rows = size_bytes + group.nbytes, rows + group.num_rows
     if rows:
-        yield pa.concat_tables(held)
+        yield taken(held)

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from wikidata.config import Table
 from wikidata.dataset.bundles import Bundle
-from wikidata.dataset.reading import row_groups_of, soon
-from wikidata.dataset.writing import PROCESSORS, write_parquet
+from wikidata.dataset.reading import read_now_if_small, row_groups_of
+from wikidata.dataset.writing import PROCESSORS, Encoders, write_parquet
 from wikidata.errors import ManifestError, StagingError
 
 PACK_THREADS = PROCESSORS + 1
@@ -47,11 +47,11 @@ def pack(
     def pack_one(each: Bundle) -> Packed:
         if is_stopped():
             raise StagingError("packing was stopped")
-        return _pack(each, source, table, schema, folder)
+        return _pack(each, source, table, schema, folder, encoders)
 
     _make_folders(folder, bundles)
     largest_first = sorted(bundles, key=lambda each: -each.size_bytes)
-    with ThreadPoolExecutor(PACK_THREADS) as pool:
+    with Encoders() as encoders, ThreadPoolExecutor(PACK_THREADS) as pool:
         try:
             return sorted(pool.map(pack_one, largest_first))
         except BaseException:
@@ -69,12 +69,12 @@ def _make_folders(folder: Path, bundles: Iterable[Bundle]) -> None:
             raise StagingError(f"staging: cannot make {parent}: {error.strerror or error}: make room") from error
 
 
-def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path) -> Packed:
+def _pack(each: Bundle, source: Path, table: Table, schema: pa.Schema, folder: Path, encoders: Encoders) -> Packed:
     target = folder / each.path
     temporary = target.with_name(f".{target.name}.tmp")
     try:
-        row_groups = soon(row_groups_of([each], source, table, schema), each.size_bytes)
-        size_bytes, digest, rows = write_parquet(temporary, row_groups, schema)
+        row_groups = read_now_if_small(row_groups_of([each], source, table, schema), each.size_bytes)
+        size_bytes, digest, rows = write_parquet(temporary, row_groups, schema, encoders)
         if rows != each.rows:
             raise ManifestError(f"{table}: {each.path} would have {rows} rows, its parts had {each.rows}: push again")
         temporary.replace(target)

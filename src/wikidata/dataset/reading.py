@@ -22,10 +22,10 @@ SMALL_KEY_BYTES = 8 << 20
 _SMALL_BYTES = 1 << 20
 """Files larger than this are read one after the other, in batches."""
 _BUFFER_BYTES = 1 << 20
-_DIGEST_LETTERS = 64
+_SHA256_LETTERS = 64
 
 
-def soon(row_groups: Iterable[pa.Table], size_bytes: int) -> Iterable[pa.Table]:
+def read_now_if_small(row_groups: Iterable[pa.Table], size_bytes: int) -> Iterable[pa.Table]:
     """The row groups of a file of about that size: read now if it is small, not only when there is room for each."""
     return list(row_groups) if size_bytes <= SMALL_KEY_BYTES else row_groups
 
@@ -80,17 +80,26 @@ def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
     for index, path in enumerate(each.sources):
         local = f"{source}/{path}"
         try:
-            if os.stat(local).st_size <= _SMALL_BYTES:
+            facts = _facts(local)
+            if facts[0] <= _SMALL_BYTES:
                 yield pq.ParquetFile(pa.BufferReader(_content(each, index, source, table))).read(use_threads=False)
                 continue
-            if each.digests:
+            if each.joined_sha256:
                 with open(local, "rb") as file:
                     _compare(each, index, hashlib.file_digest(file, "sha256").hexdigest(), table)
             with pq.ParquetFile(local, buffer_size=_BUFFER_BYTES, pre_buffer=False) as large:
                 for batch in large.iter_batches(BLOCK_ROWS, use_threads=False):
                     yield pa.Table.from_batches([batch])
+            if each.joined_sha256 and _facts(local) != facts:
+                raise _refusal(each, f"{table}: {path} was rewritten while it was read")
         except (pa.ArrowException, OSError) as error:
             raise _refusal(each, f"{table}: {path} cannot be read as Parquet: {first_line(error)}") from error
+
+
+def _facts(path: str) -> tuple[int, int, int]:
+    """Size, modification time and inode of a file."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _content(each: Bundle, index: int, source: Path, table: Table) -> bytes:
@@ -101,19 +110,19 @@ def _content(each: Bundle, index: int, source: Path, table: Table) -> bytes:
             content = file.read()
     except OSError as error:
         raise _refusal(each, f"{table}: {path} cannot be read: {error.strerror}") from error
-    if each.digests:
+    if each.joined_sha256:
         _compare(each, index, hashlib.sha256(content).hexdigest(), table)
     return content
 
 
 def _compare(each: Bundle, index: int, digest: str, table: Table) -> None:
-    if each.digests[index * _DIGEST_LETTERS : (index + 1) * _DIGEST_LETTERS] != digest:
+    if each.joined_sha256[index * _SHA256_LETTERS : (index + 1) * _SHA256_LETTERS] != digest:
         raise _refusal(each, f"{table}: {each.sources[index]} is no longer what it was when it was pushed")
 
 
 def _refusal(each: Bundle, message: str) -> ManifestError:
     """ChangedError if the partition file should be one that was published."""
-    return ChangedError(message, each.path) if each.digests else ManifestError(message)
+    return ChangedError(message, {each.chunk}) if each.joined_sha256 else ManifestError(message)
 
 
 def _conform(part: pa.Table, schema: pa.Schema, key: str, table: Table) -> pa.Table:
@@ -138,13 +147,13 @@ def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         held.append(table)
         size_bytes, rows = size_bytes + table.nbytes, rows + table.num_rows
         if size_bytes >= PACKED_ROW_GROUP_BYTES or rows >= PACKED_ROW_GROUP_ROWS:
-            yield _taken(held)
+            yield taken(held)
             size_bytes = rows = 0
     if rows:
-        yield _taken(held)
+        yield taken(held)
 
 
-def _taken(held: list[pa.Table]) -> pa.Table:
+def taken(held: list[pa.Table]) -> pa.Table:
     """All of them as one, of which nothing is left here to take memory."""
     table = pa.concat_tables(held)
     held.clear()

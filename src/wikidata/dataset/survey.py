@@ -24,7 +24,7 @@ from wikidata.errors import ManifestError, first_line
 from wikidata.names import is_unpartitioned, key_of, partition_files_of
 
 HASH_THREADS = min(4, os.cpu_count() or 1)
-_BLOCK_BYTES = 1 << 20
+_LARGE_BYTES = 1 << 20
 
 
 class Found(NamedTuple):
@@ -181,7 +181,7 @@ def _read(
     descriptor = _open_regular(local)
     with open(descriptor, "rb", buffering=0) as file:
         facts = os.fstat(descriptor)
-        if facts.st_size > _BLOCK_BYTES:
+        if facts.st_size > _LARGE_BYTES:
             return pool.submit(_read_large, local, path, table, footer)
         content = file.read(facts.st_size + 1)
     _check_ends(path, table, len(content), content[:4], content[-4:])

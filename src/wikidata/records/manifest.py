@@ -179,21 +179,28 @@ def read_sources(manifest_dir: Path, chunks: Iterable[int], table: Table) -> Ite
     held: list[Path] = []
     size_bytes = 0
     for path in (sources_path(manifest_dir, one(chunk), table) for chunk in chunks):
-        if path.exists():
-            held.append(path)
+        try:
             size_bytes += path.stat().st_size
+        except OSError:
+            continue
+        held.append(path)
         if size_bytes > _SOURCES_AT_ONCE_BYTES:
-            yield _read_sources(held)
+            yield from _read_sources(held)
             held, size_bytes = [], 0
-    yield _read_sources(held)
+    yield from _read_sources(held)
 
 
-def _read_sources(paths: list[Path]) -> pl.DataFrame:
+def _read_sources(paths: list[Path]) -> Iterator[pl.DataFrame]:
+    """The files that can be read, all in one frame if that is all of them."""
     try:
-        frame = pl.read_csv(paths, schema_overrides=SOURCES_SCHEMA)
+        frame = pl.read_csv(paths, schema_overrides=SOURCES_SCHEMA, glob=False) if paths else None
     except (OSError, pl.exceptions.PolarsError):
-        return pl.DataFrame(schema=SOURCES_SCHEMA)
-    return frame if frame.schema == SOURCES_SCHEMA else pl.DataFrame(schema=SOURCES_SCHEMA)
+        frame = None
+    if frame is not None and frame.schema == SOURCES_SCHEMA:
+        yield frame
+    elif len(paths) > 1:
+        for path in paths:
+            yield from _read_sources([path])
 
 
 def find_manifest(manifest_dir: Path, block: Block, table: Table) -> Manifest | None:
