@@ -191,9 +191,9 @@ def test_rows_come_from_the_hub_if_partition_files_only_look_as_they_were(
         path = next(path for path in box.files(LABELS, chunk) if "language=en" in str(path))
         path.write_bytes(path.read_bytes().replace(b"PAR1", b"PAR2"))
     paths, said = fetched(box, monkeypatch, tmp_path / "log")
-    assert set(paths) == {"chunk_0.parquet", "chunk_1.parquet"}
+    assert paths == ["chunk_0.parquet", "chunk_1.parquet"]
     changed = "labels: language=en/chunk_[01]-.* is no longer what it was when it was pushed"
-    assert re.search(f"{changed}: all rows of chunk [01](, 1)? are taken from {account.repo()}", said)
+    assert re.search(f"{changed}: all rows of chunk 0, 1 are taken from {account.repo()}", said)
     assert_whole_at_every_revision(account, LABELS, rows)
     assert files_of(account)["en"] == {"chunk_0-1", "chunk_2-3"}
 

@@ -20,7 +20,7 @@ from wikidata.config import Table
 from wikidata.dataset.bundles import Bundle
 from wikidata.dataset.footers import FooterReader, difference
 from wikidata.dataset.packing import PACK_THREADS
-from wikidata.dataset.reading import read_now_if_small, row_groups_of, taken
+from wikidata.dataset.reading import compare, read_now_if_small, row_groups_of, taken
 from wikidata.dataset.writing import PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, Encoders, write_parquet
 from wikidata.errors import ChangedError, ManifestError, StagingError, first_line
 from wikidata.names import incoming_path
@@ -103,7 +103,7 @@ def fold(
         try:
             return _fold(file, table, schema, folder, fetch, downloads, encoders)
         except ChangedError as error:  # told when all are known
-            changed.append(error)
+            changed.extend([error, *_changes(file, table)])
             return []
 
     with (
@@ -146,6 +146,16 @@ def _fold(
     if not found.rows == rows == file.rows or not found.schema.equals(schema):
         raise ManifestError(f"{table}: {file.path} has {found.rows} rows, its parts had {file.rows}: fold again")
     return _segments(file, size_bytes, digest)
+
+
+def _changes(file: Folded, table: Table) -> Iterator[ChangedError]:
+    """What is wrong with each chunk of a file whose partition files are no longer what they were."""
+    for part in file.parts:
+        if isinstance(part, Local):
+            try:
+                compare(part.bundle, part.folder, table)
+            except ChangedError as error:
+                yield error
 
 
 def _segments(file: Folded, size_bytes: int, digest: str) -> list[Segment]:
@@ -206,8 +216,10 @@ def _checked(
         what = f"{part.path} has {rows} rows from chunk {part.chunk} on, not {wanted}"
         raise ManifestError(f"{table}: {what}: make verify")
     if rows != wanted:
-        what = f"the partition files from {bundles[0].sources[0]} on have {rows} rows, not {wanted}"
-        raise ChangedError(f"{table}: {what}", {each.chunk for each in bundles})
+        what = f"{table}: the partition files from {bundles[0].sources[0]} on have {rows} rows, not {wanted}"
+        if bundles[0].joined_sha256:
+            raise ChangedError(what, {each.chunk for each in bundles})
+        raise ManifestError(f"{what}: push again")
 
 
 def _rows_of(copy: Path, segment: Segment, table: Table, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -47,6 +47,15 @@ def row_groups_of(bundles: Sequence[Bundle], source: Path, table: Table, schema:
             first_row += each.rows
 
 
+def compare(each: Bundle, source: Path, table: Table) -> None:
+    """Raise ChangedError if one of the partition files is no longer what it was."""
+    for index, path in enumerate(each.sources):
+        try:
+            _compare_file(each, index, source, table)
+        except OSError as error:
+            raise _refusal(each, f"{table}: {path} cannot be read: {error.strerror}") from error
+
+
 def _by_size(bundles: Iterable[Bundle]) -> Iterator[list[Bundle]]:
     """Put bundles together that are small enough to be read at once, in the same order."""
     held: list[Bundle] = []
@@ -85,8 +94,7 @@ def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
                 yield pq.ParquetFile(pa.BufferReader(_content(each, index, source, table))).read(use_threads=False)
                 continue
             if each.joined_sha256:
-                with open(local, "rb") as file:
-                    _compare(each, index, hashlib.file_digest(file, "sha256").hexdigest(), table)
+                _compare_file(each, index, source, table)
             with pq.ParquetFile(local, buffer_size=_BUFFER_BYTES, pre_buffer=False) as large:
                 for batch in large.iter_batches(BLOCK_ROWS, use_threads=False):
                     yield pa.Table.from_batches([batch])
@@ -113,6 +121,11 @@ def _content(each: Bundle, index: int, source: Path, table: Table) -> bytes:
     if each.joined_sha256:
         _compare(each, index, hashlib.sha256(content).hexdigest(), table)
     return content
+
+
+def _compare_file(each: Bundle, index: int, source: Path, table: Table) -> None:
+    with open(f"{source}/{each.sources[index]}", "rb") as file:
+        _compare(each, index, hashlib.file_digest(file, "sha256").hexdigest(), table)
 
 
 def _compare(each: Bundle, index: int, digest: str, table: Table) -> None:
