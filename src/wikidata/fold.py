@@ -147,8 +147,9 @@ def _check_there(session: Session, repo_id: str, revision: str, table: Table, re
 
 def _use_hub_for(chunks: Collection[int], session: Session, table: Table, error: ChangedError) -> None:
     """Tell that what was pushed of some chunks is taken from the Hub."""
-    repo_id, listed = session.repos[table], ", ".join(map(str, sorted(chunks)))
-    warning = f"{error}: all rows of chunk {listed} are taken from {repo_id}"
+    repo_id, listed = session.repos[table], " and ".join(map(str, sorted(chunks)))
+    what = str(error).removeprefix(f"{table}: ")
+    warning = f"{what}: all rows of chunk{'s' if len(chunks) > 1 else ''} {listed} are taken from {repo_id}"
     session.warn(table, warning, f"{repo_id}: {listed} changed", DAY_SECONDS)
 
 

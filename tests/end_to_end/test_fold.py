@@ -192,8 +192,8 @@ def test_rows_come_from_the_hub_if_partition_files_only_look_as_they_were(
         path.write_bytes(path.read_bytes().replace(b"PAR1", b"PAR2"))
     paths, said = fetched(box, monkeypatch, tmp_path / "log")
     assert paths == ["chunk_0.parquet", "chunk_1.parquet"]
-    changed = "labels: language=en/chunk_[01]-.* is no longer what it was when it was pushed"
-    assert re.search(f"{changed}: all rows of chunk 0, 1 are taken from {account.repo()}", said)
+    changed = "labels: warning: language=en/chunk_[01]-.* is no longer what it was when it was pushed"
+    assert re.search(f"{changed}: all rows of chunks 0 and 1 are taken from {account.repo()}", said)
     assert_whole_at_every_revision(account, LABELS, rows)
     assert files_of(account)["en"] == {"chunk_0-1", "chunk_2-3"}
 
