@@ -68,7 +68,7 @@ class Encoders:
             yield waiting.popleft().result()
 
     def _begin(self, row_groups: Iterator[pa.Table], schema: pa.Schema) -> Future[_Encoded] | None:
-        """Read the next row group, if there is one, and have it encoded, when that is not done with too many."""
+        """Read the next row group, if there is one, once there is room for it, and have it encoded."""
         begun = None
         self._room.acquire()
         try:
