@@ -133,7 +133,7 @@ def run(forks: Forks, box: InstantBox, die_at: int | None = None) -> Done:
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", SHARDS)
 def test_death_at_every_effect_is_completed_by_the_next_fold(account: Account, forks: Forks, shard: int) -> None:
-    """Each death has a table's repo of its own, which is made anew."""
+    """Each death has a table's repo of its own, which is recreated."""
     box = pushed_box(account, "box")
     kept = account.root / "kept"
     shutil.copytree(box.root, kept)

@@ -1,6 +1,6 @@
 """Several Parquet files as one, without decoding a row: the bytes of their row groups one after the other.
 
-What follows the row groups (column indexes, offset indexes, footer) tells where each page lies, so it is written anew.
+What follows the row groups (column indexes, offset indexes, footer) tells where each page lies, so it is written again.
 Fields have the names and numbers of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
 The outcome is the very file that the writer would have made, had it written all row groups itself.
 """

@@ -163,7 +163,7 @@ def _fcntl(descriptor: int, command: int) -> int:
 
 
 def _read(path: Path) -> bytes:
-    """The content of a lock's file, opened anew, as NFS shows others' writes then; `?` if it cannot be read (SMB)."""
+    """The content of a lock's file, opened again, as NFS shows others' writes then; `?` if it cannot be read (SMB)."""
     try:
         return path.read_bytes()
     except OSError:
