@@ -30,7 +30,7 @@ from wikidata.records.manifest import Manifest, read_sources
 from wikidata.records.not_before import forget_refusal
 from wikidata.records.notices import DAY_SECONDS
 from wikidata.repo_records import Records
-from wikidata.rewrite import Rewrite, folding
+from wikidata.rewrite import Locals, Rewrite, folding
 from wikidata.session import Session
 from wikidata.upload import run as upload
 from wikidata.upload.finder import find_program
@@ -101,7 +101,7 @@ def _fold(session: Session, state: pl.DataFrame, block: Block, table: Table) -> 
             exchange(session, job)
         except ChangedError as error:
             changed |= error.chunks
-            _use_hub_for(error.chunks, session, table, error)
+            _warn_of_changes(session, table, error)
     if before:
         (manifest,) = plan.records.of(block)
         session.listener.folded(manifest, before, repo_id)
@@ -145,17 +145,16 @@ def _check_there(session: Session, repo_id: str, revision: str, table: Table, re
         raise NotArrivedError(f"{table}: {what}, so nothing is folded in {repo_id}: make verify TABLE={table}")
 
 
-def _use_hub_for(chunks: Collection[int], session: Session, table: Table, error: ChangedError) -> None:
+def _warn_of_changes(session: Session, table: Table, error: ChangedError) -> None:
     """Tell that what was pushed of some chunks is taken from the Hub."""
-    repo_id, listed = session.repos[table], " and ".join(map(str, sorted(chunks)))
+    repo_id, chunks = session.repos[table], error.chunks
+    listed = " and ".join(map(str, sorted(chunks)))
     what = str(error).removeprefix(f"{table}: ")
     warning = f"{what}: all rows of chunk{'s' if len(chunks) > 1 else ''} {listed} are taken from {repo_id}"
     session.warn(table, warning, f"{repo_id}: {listed} changed", DAY_SECONDS)
 
 
-def recorded_here(
-    manifest_dir: Path, folder: Path, table: Table, schema: pa.Schema, chunks: Collection[int]
-) -> dict[tuple[int, str], Local]:
+def recorded_here(manifest_dir: Path, folder: Path, table: Table, schema: pa.Schema, chunks: Collection[int]) -> Locals:
     """What the partition files below `folder` can make that are still there, by chunk and folder of a key.
 
     That is what the pushes of these chunks have recorded; each file is compared with that when it is read.
