@@ -3,6 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from errno import ENOSPC
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wikidata.dataset import writing
-from wikidata.dataset.writing import BLOCK_ROWS, WRITER_OPTIONS, Encoders, blocks_of
+from wikidata.dataset.writing import BLOCK_ROWS, DICTIONARY_ROWS, DISTINCT_SHARE, WRITER_OPTIONS, Encoders, blocks_of
 from wikidata.errors import ManifestError
 
 COUNT = 30_001
@@ -49,8 +50,10 @@ def rows_of_every_kind(columns: int) -> pa.Table:
 @pytest.mark.parametrize("groups", [0, 1, 2, 20])
 def test_the_file_is_that_of_a_single_writer(tmp_path: Path, columns: int, groups: int) -> None:
     table = rows_of_every_kind(columns)
-    row_groups = [table.slice(number, (1, COUNT - groups, 5000, BLOCK_ROWS)[number % 4]) for number in range(groups)]
-    with pq.ParquetWriter(tmp_path / "plain", table.schema, **WRITER_OPTIONS) as writer:
+    sizes = (DICTIONARY_ROWS, COUNT - groups, 5000, BLOCK_ROWS)
+    row_groups = [table.slice(number, sizes[number % len(sizes)]) for number in range(groups)]
+    dictionaries = writing.columns_with_dictionary(table)
+    with pq.ParquetWriter(tmp_path / "plain", table.schema, **WRITER_OPTIONS, use_dictionary=dictionaries) as writer:
         for group in row_groups:
             writer.write_table(pa.concat_tables(blocks_of([group])), row_group_size=group.num_rows)
     written = write_parquet(tmp_path / "joined", row_groups, table.schema)
@@ -104,11 +107,76 @@ def test_no_more_row_groups_are_read_than_there_is_room_for(tmp_path: Path, monk
         in_memory.pop()
         return encoded
 
-    monkeypatch.setattr(writing, "_AHEAD", 9)
     monkeypatch.setattr(writing, "encode", counted)
     with Encoders(3) as encoders:
         assert writing.write_parquet(tmp_path / "file", row_groups(), group.schema, encoders)[2] == 9 * COUNT
     assert most == 3
+
+
+def test_row_groups_follow_each_other_whichever_is_encoded_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = [pa.table({"number": [number] * 9}) for number in range(3)]
+    encode, last_is_encoded = writing.encode, Event()
+
+    def last_first(group: pa.Table, *arguments: Any) -> Any:
+        if group is not groups[2]:
+            assert last_is_encoded.wait(60)
+        encoded = encode(group, *arguments)
+        if group is groups[2]:
+            last_is_encoded.set()
+        return encoded
+
+    monkeypatch.setattr(writing, "encode", last_first)
+    with Encoders(3) as encoders:
+        writing.write_parquet(tmp_path / "file", groups, groups[0].schema, encoders)
+    assert pq.read_table(tmp_path / "file").equals(pa.concat_tables(groups))
+
+
+def test_what_cannot_be_written_is_told_as_the_system_tells_it() -> None:
+    group = rows_of_every_kind(2)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_parquet(Path("/dev/full"), [group, group, group], group.schema)
+    assert raised.value.errno == ENOSPC
+
+
+def dictionaries_of(group: pa.Table, path: Path) -> list[str]:
+    """The columns of the first row group that have a dictionary."""
+    write_parquet(path, [group], group.schema)
+    facts = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [facts.column(index) for index in range(facts.num_columns)]
+    return [each.path_in_schema for each in columns if each.has_dictionary_page]
+
+
+@pytest.mark.parametrize("rows", [DICTIONARY_ROWS, 20_000])
+def test_texts_that_hardly_repeat_have_no_dictionary(tmp_path: Path, rows: int) -> None:
+    few, many = (min(rows, BLOCK_ROWS) // DISTINCT_SHARE + extra for extra in (0, 1))
+    group = pa.table(
+        {
+            "few": [f"Q{number % few}" for number in range(rows)],
+            "many": [f"Q{number % many}" for number in range(rows)],
+            "null": pa.array([None] * rows, pa.large_string()),
+            "number": range(rows),
+            "list": [[f"Q{number}"] for number in range(rows)],
+            "nothing": pa.nulls(rows),
+        }
+    )
+    assert dictionaries_of(group, tmp_path / "file") == ["few", "null", "number", "list.list.element", "nothing"]
+    assert pq.read_table(tmp_path / "file").equals(group)
+
+
+def test_short_row_groups_have_no_dictionaries(tmp_path: Path) -> None:
+    short = pa.table({"text": ["en"] * (DICTIONARY_ROWS - 1)})
+    assert dictionaries_of(short, tmp_path / "file") == []
+
+
+def test_row_groups_of_a_file_differ_in_their_dictionaries(tmp_path: Path) -> None:
+    groups = [pa.table({"text": [f"Q{number % unlike}" for number in range(9999)]}) for unlike in (5, 9999, 7)]
+    write_parquet(tmp_path / "file", groups, groups[0].schema)
+    facts = pq.ParquetFile(tmp_path / "file").metadata
+    assert [facts.row_group(index).column(0).has_dictionary_page for index in range(3)] == [True, False, True]
+    for read in (pl.from_arrow(pq.read_table(tmp_path / "file")), pl.read_parquet(tmp_path / "file")):
+        assert pl.DataFrame(read).equals(pl.DataFrame(pa.concat_tables(groups)))
 
 
 def test_a_row_group_that_cannot_be_read_ends_the_file_and_no_other(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 What follows the row groups (column indexes, offset indexes, footer) tells where each page lies, so it is written again.
 Fields have the names and numbers of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
-The outcome is the very file that the writer would have made, had it written all row groups itself.
+The outcome is the very file that the writer would have made, had it written all row groups itself, with equal options.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,9 @@ _PAGE_LOCATIONS, _OFFSET = 1, 1
 
 
 class Part(NamedTuple):
-    """A Parquet file: MAGIC, row groups of `size_bytes`, and a `tail` of indexes and footer."""
+    """A Parquet file of some `rows`: MAGIC, row groups of `size_bytes`, and a `tail` of indexes and footer."""
 
+    rows: int
     size_bytes: int
     tail: bytes
 
@@ -45,26 +46,41 @@ class _Column(NamedTuple):
     offset_index: Struct | None
 
 
-def joined_tail(parts: Sequence[Part]) -> bytes:
-    """The tail of a file with the row groups of one part or more, which have the same columns and the same writer.
+class JoinedTail:
+    """The tail of a file with the row groups of several parts, which have the same columns and the same writer."""
 
-    Raises ProgramError if they have something that cannot be moved.
-    """
-    if len(parts) == 1:
-        return parts[0].tail
-    footer, offset, columns = _footer_of(parts[0].tail), len(MAGIC), list[_Column]()
-    footer[_NUM_ROWS] = 0
-    footer[_ROW_GROUPS].clear()
-    for part in parts:
-        own, shift = _footer_of(part.tail), offset - len(MAGIC)
-        for group in own[_ROW_GROUPS]:
+    def __init__(self) -> None:
+        self._first: Part | None = None
+        self._footer: Struct | None = None
+        self._columns: list[_Column] = []
+        self._offset = len(MAGIC)
+
+    def add(self, part: Part) -> None:
+        """Add the part that comes next. Raises ProgramError if it has something that cannot be moved."""
+        if self._first is None:  # the tail of a file of one part is its own
+            self._first = part
+            return
+        if self._footer is None:
+            self._footer = self._moved(self._first)
+        footer = self._moved(part)
+        self._footer[_NUM_ROWS] += footer[_NUM_ROWS]
+        self._footer[_ROW_GROUPS] += footer[_ROW_GROUPS]
+
+    def content(self) -> bytes:
+        """The tail of a file of these parts; nothing if there are none."""
+        if self._footer is None:
+            return self._first.tail if self._first else b""
+        return _tail(self._offset, self._columns, self._footer)
+
+    def _moved(self, part: Part) -> Struct:
+        """The footer of a part, with all places as they are in the file; its columns and bytes are counted in."""
+        footer, shift = _footer_of(part.tail), self._offset - len(MAGIC)
+        for group in footer[_ROW_GROUPS]:
             _check(group)
             _move(group, _FILE_OFFSET, shift)
-            columns += [_moved(chunk, part, shift) for chunk in group[_COLUMNS]]
-        footer[_NUM_ROWS] += own[_NUM_ROWS]
-        footer[_ROW_GROUPS] += own[_ROW_GROUPS]
-        offset += part.size_bytes
-    return _tail(offset, columns, footer)
+            self._columns += [_moved(chunk, part, shift) for chunk in group[_COLUMNS]]
+        self._offset += part.size_bytes
+        return footer
 
 
 def _tail(start: int, columns: Sequence[_Column], footer: Struct) -> bytes:

@@ -22,6 +22,8 @@ SMALL_KEY_BYTES = 8 << 20
 _SMALL_BYTES = 1 << 20
 """Files larger than this are read one after the other, in batches."""
 _BUFFER_BYTES = 1 << 20
+_BATCH_ROWS = 4 * BLOCK_ROWS
+"""So that most blocks lie in a batch, and need not be copied, though files and batches end anywhere."""
 _SHA256_LETTERS = 64
 
 
@@ -77,7 +79,7 @@ def _read_at_once(bundles: Sequence[Bundle], source: Path, table: Table, schema:
         return None
     contents = [_content(each, index, source, table) for each in bundles for index in range(len(each.sources))]
     try:
-        whole = pl.read_parquet(contents, hive_partitioning=False).to_arrow()
+        whole = pl.read_parquet(contents, hive_partitioning=False).rechunk().to_arrow()  # each chunk takes as long
         whole = whole if whole.schema.equals(schema) else whole.cast(schema)  # the first cast takes 25 ms
     except (pl.exceptions.PolarsError, pa.ArrowException, ValueError):
         return None
@@ -96,7 +98,7 @@ def _read(each: Bundle, source: Path, table: Table) -> Iterator[pa.Table]:
             if each.joined_sha256:
                 _compare_file(each, index, source, table)
             with pq.ParquetFile(local, buffer_size=_BUFFER_BYTES, pre_buffer=False) as large:
-                for batch in large.iter_batches(BLOCK_ROWS, use_threads=False):
+                for batch in large.iter_batches(_BATCH_ROWS, use_threads=False):
                     yield pa.Table.from_batches([batch])
             if each.joined_sha256 and _facts(local) != facts:
                 raise _refusal(each, f"{table}: {path} was rewritten while it was read")

@@ -1,25 +1,27 @@
 """Writing Parquet: row groups are encoded several at a time, each by itself, and joined into one file.
 
 The bytes of a row group depend on its rows alone: not on the file, its place there, the Arrow chunks of its columns, or
-the number of processors. Memory holds a row group for each processor, the last one of each file that is being written,
-and what is encoded and not yet written: at most two row groups of a file.
+the number of processors. Memory holds a row group for each processor, and what is encoded of it; the next one of a file
+is written as it is encoded.
 """
 
 import hashlib
 import io
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, NamedTuple, Self
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wikidata.dataset.footers import MAGIC
-from wikidata.dataset.joining import Part, joined_tail
+from wikidata.dataset.joining import JoinedTail, Part
 
 WRITER_OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
 """3 is the default level of zstd itself; pyarrow's is 1."""
@@ -28,25 +30,46 @@ PACKED_ROW_GROUP_BYTES = 128 << 20
 PACKED_ROW_GROUP_ROWS = 1 << 20
 BLOCK_ROWS = 4096
 """Pages end with the Arrow chunks of a column, so each that is written has as many rows."""
+DICTIONARY_ROWS = 1024
+"""The dictionaries of a row group of fewer rows take more than they save."""
+DISTINCT_SHARE = 4
+"""So does that of texts of which, in the first block, more than one in so many is distinct."""
 PROCESSORS = min(8, len(os.sched_getaffinity(0)))
 """Those that we may use, as Slurm and `taskset` say; each takes up to 400 MB of memory."""
 
-_AHEAD = 2
-"""At most so many row groups of a file are being encoded, or wait to be written."""
+_Write = Callable[[bytes], object]
 
 
-class _Encoded(NamedTuple):
-    """A Parquet file of one row group, the content of which comes in blocks, as they were written."""
+class _Content:
+    """The bytes of a row group: written as they come if all before them are in the file, kept until then if not."""
 
-    rows: int
-    content: deque[bytes]
-    part: Part
+    def __init__(self, write: _Write) -> None:
+        self.is_next = False
+        self._write = write
+        self._kept: deque[bytes] = deque()
+
+    def add(self, block: bytes) -> None:
+        self._kept.append(block)
+        if self.is_next:
+            self.flush()
+
+    def flush(self) -> None:
+        while self._kept:
+            self._write(self._kept.popleft())
+
+
+class _Begun(NamedTuple):
+    """A row group that is being encoded."""
+
+    content: _Content
+    part: Future[Part]
 
 
 class Encoders:
     """Encode row groups of all files that are written at the same time, `number` at once; then their memory is free."""
 
     def __init__(self, number: int = PROCESSORS) -> None:
+        self._number = number
         self._pool = ThreadPoolExecutor(number, "encoder")
         self._room = BoundedSemaphore(number)
 
@@ -57,27 +80,40 @@ class Encoders:
         self._pool.shutdown()
         pa.default_memory_pool().release_unused()
 
-    def encoded(self, row_groups: Iterator[pa.Table], schema: pa.Schema) -> Iterator[_Encoded]:
-        """Each row group of a file encoded, the next ones of them meanwhile."""
-        waiting: deque[Future[_Encoded]] = deque()
-        while begun := self._begin(row_groups, schema):
-            waiting.append(begun)
-            if len(waiting) == _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    def parts(self, row_groups: Iterator[pa.Table], schema: pa.Schema, write: _Write) -> Iterator[Part]:
+        """Encode the row groups of a file, and `write` their content one after the other: each is then a part of it."""
+        begun: deque[_Begun] = deque()
 
-    def _begin(self, row_groups: Iterator[pa.Table], schema: pa.Schema) -> Future[_Encoded] | None:
+        def end_first() -> Part:
+            first = begun.popleft()
+            part = first.part.result()
+            first.content.flush()
+            if begun:
+                begun[0].content.is_next = True
+            return part
+
+        while each := self._begin(row_groups, schema, write):
+            each.content.is_next = not begun
+            begun.append(each)
+            if len(begun) == self._number:
+                yield end_first()
+        while begun:
+            yield end_first()
+
+    def _begin(self, row_groups: Iterator[pa.Table], schema: pa.Schema, write: _Write) -> _Begun | None:
         """Read the next row group, if there is one, once there is room for it, and have it encoded."""
-        begun = None
+        part = None
         self._room.acquire()
         try:
-            if (group := next(row_groups, None)) is not None:
-                begun = self._pool.submit(encode, group, schema)
-                begun.add_done_callback(lambda _: self._room.release())
-            return begun
+            group = next(row_groups, None)
+            if group is None:
+                return None
+            content = _Content(write)
+            part = self._pool.submit(encode, group, schema, content.add)
+            part.add_done_callback(lambda _: self._room.release())
+            return _Begun(content, part)
         finally:
-            if begun is None:
+            if part is None:
                 self._room.release()
 
 
@@ -85,7 +121,7 @@ def write_parquet(
     path: Path, row_groups: Iterable[pa.Table], schema: pa.Schema, encoders: Encoders
 ) -> tuple[int, str, int]:
     """Write row groups as they are; returns the size of the file, its sha256 as hex, and the number of rows."""
-    digest, rows, parts = hashlib.sha256(), 0, list[Part]()
+    digest, rows, tail = hashlib.sha256(), 0, JoinedTail()
     with open(path, "wb") as file:
 
         def write(block: bytes) -> None:
@@ -93,12 +129,10 @@ def write_parquet(
             file.write(block)
 
         write(MAGIC)
-        for encoded in encoders.encoded(iter(row_groups), schema):
-            rows += encoded.rows
-            parts.append(encoded.part)
-            while encoded.content:
-                write(encoded.content.popleft())
-        write(joined_tail(parts or [encode(None, schema).part]))
+        for part in encoders.parts(iter(row_groups), schema, write):
+            rows += part.rows
+            tail.add(part)
+        write(tail.content() or encode(None, schema, write).tail)
         return file.tell(), digest.hexdigest(), rows
 
 
@@ -114,22 +148,42 @@ def blocks_of(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     yield from (table.combine_chunks() for table in rest)
 
 
-def encode(group: pa.Table | None, schema: pa.Schema) -> _Encoded:
-    """Encode a row group, or what a file without any consists of."""
-    blocks = _Blocks()
-    with pq.ParquetWriter(pa.PythonFile(blocks, "w"), schema, **WRITER_OPTIONS) as writer:
-        blocks.take()
+def encode(group: pa.Table | None, schema: pa.Schema, write: _Write) -> Part:
+    """Encode a row group, of which `write` gets the content, or what a file without any consists of."""
+    blocks, options = _Blocks(), WRITER_OPTIONS | {"use_dictionary": columns_with_dictionary(group)}
+    with pq.ParquetWriter(pa.PythonFile(blocks, "w"), schema, **options) as writer:
         if group is not None:
+            blocks.write_to = write
             writer.write_table(pa.concat_tables(blocks_of([group])), row_group_size=group.num_rows)
-        content = blocks.take()
-    return _Encoded(group.num_rows if group else 0, content, Part(sum(map(len, content)), b"".join(blocks.take())))
+        size_bytes, tail = blocks.tell() - len(MAGIC), list[bytes]()
+        blocks.write_to = tail.append
+    return Part(group.num_rows if group else 0, size_bytes, b"".join(tail))
+
+
+def columns_with_dictionary(group: pa.Table | None) -> list[str]:
+    """The columns of a row group that get a dictionary, by their paths in Parquet: all but texts that hardly repeat."""
+    if group is None or group.num_rows < DICTIONARY_ROWS:
+        return []
+    texts = [each.name for each in group.schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)]
+    block = pl.DataFrame(group.slice(0, BLOCK_ROWS).select(texts))  # of a column alone, polars makes a Series in 35 ms
+    unlike = {each.name for each in block.iter_columns() if each.n_unique() * DISTINCT_SHARE > len(each)}
+    return [path for path in _paths(group.schema) if path not in unlike]
+
+
+@lru_cache
+def _paths(schema: pa.Schema) -> list[str]:
+    """The columns that Parquet makes of those of Arrow."""
+    file = io.BytesIO()
+    pq.write_table(schema.empty_table(), file)
+    columns = pq.ParquetFile(file).schema
+    return [columns.column(index).path for index in range(len(columns))]
 
 
 class _Blocks(io.RawIOBase):
-    """A file in memory, from the front of which everything can be taken."""
+    """A file of blocks, each of which goes to `write_to`, if there is that."""
 
     def __init__(self) -> None:
-        self._blocks: deque[bytes] = deque()
+        self.write_to: _Write | None = None
         self._size_bytes = 0
 
     def writable(self) -> bool:
@@ -139,11 +193,7 @@ class _Blocks(io.RawIOBase):
         return self._size_bytes
 
     def write(self, block: Any) -> int:
-        self._blocks.append(bytes(block))
         self._size_bytes += len(block)
+        if self.write_to:
+            self.write_to(bytes(block))
         return len(block)
-
-    def take(self) -> deque[bytes]:
-        """What was written since the last call."""
-        taken, self._blocks = self._blocks, deque()
-        return taken
