@@ -132,7 +132,7 @@ def fold(scale: Scale) -> Comparison:
     sides: dict[str, Side] = {}
     rows: list[Row] = []
     cases = {
-        f"{scale.small.parts} parts × {scale.small.keys} keys": chunks_to_fold,
+        f"{scale.large.parts} parts × {scale.large.keys} keys": chunks_to_fold,
         f"{scale.key_bytes >> 18:,} KiB of one key": chunks_of_a_key,
         f"{scale.key_bytes // CHUNKS_TO_FOLD >> 10:,} KiB of one key": chunks_of_a_large_key,
     }

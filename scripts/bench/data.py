@@ -73,8 +73,8 @@ def write_chunk(root: Path, size: Size) -> None:
 
 
 def chunks_to_fold(root: Path, scale: Scale) -> None:
-    """Write chunks that are folded together."""
-    size = scale.small
+    """Write chunks that are folded together, of many small files."""
+    size = scale.large
     chunks = dict.fromkeys(range(CHUNKS_TO_FOLD), size.parts)
     write_sample(root, chunks=chunks, keys=size.keys, rows=1000, process_files=False)
 

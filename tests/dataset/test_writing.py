@@ -52,8 +52,8 @@ def test_the_file_is_that_of_a_single_writer(tmp_path: Path, columns: int, group
     table = rows_of_every_kind(columns)
     sizes = (DICTIONARY_ROWS, COUNT - groups, 5000, BLOCK_ROWS)
     row_groups = [table.slice(number, sizes[number % len(sizes)]) for number in range(groups)]
-    dictionaries = writing.columns_with_dictionary(table)
-    with pq.ParquetWriter(tmp_path / "plain", table.schema, **WRITER_OPTIONS, use_dictionary=dictionaries) as writer:
+    options = WRITER_OPTIONS | {"use_dictionary": writing.columns_with_dictionary(table)}
+    with pq.ParquetWriter(tmp_path / "plain", table.schema, **options) as writer:
         for group in row_groups:
             writer.write_table(pa.concat_tables(blocks_of([group])), row_group_size=group.num_rows)
     written = write_parquet(tmp_path / "joined", row_groups, table.schema)
