@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wikidata.config import Table
-from wikidata.dataset import bundles, reading, writing
+from wikidata.dataset import bundles, encodings, reading, writing
 from wikidata.dataset.bundles import bundles_of, recorded_bundles, sources_of
 from wikidata.dataset.packing import Packed, pack
 from wikidata.dataset.reading import row_groups_of
@@ -276,8 +276,7 @@ def test_keys_without_rows_and_tables_without_keys_are_packed_too(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("WRITER_OPTIONS", {"compression": "snappy", "write_page_index": True}),
-        ("WRITER_OPTIONS", {**writing.WRITER_OPTIONS, "compression_level": 19}),
+        ("RULES", f"{encodings.RULES}, and more"),
         ("PACKED_ROW_GROUP_BYTES", 1 << 20),
         ("PACKED_ROW_GROUP_ROWS", 1 << 10),
     ],

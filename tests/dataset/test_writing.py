@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from wikidata.dataset import writing
-from wikidata.dataset.writing import BLOCK_ROWS, DICTIONARY_ROWS, DISTINCT_SHARE, WRITER_OPTIONS, Encoders, blocks_of
+from wikidata.dataset.encodings import BLOCK_ROWS, DICTIONARY_ROWS, options_of
+from wikidata.dataset.writing import Encoders, blocks_of
 from wikidata.errors import ManifestError
 
 COUNT = 30_001
@@ -52,8 +53,7 @@ def test_the_file_is_that_of_a_single_writer(tmp_path: Path, columns: int, group
     table = rows_of_every_kind(columns)
     sizes = (DICTIONARY_ROWS, COUNT - groups, 5000, BLOCK_ROWS)
     row_groups = [table.slice(number, sizes[number % len(sizes)]) for number in range(groups)]
-    options = WRITER_OPTIONS | {"use_dictionary": writing.columns_with_dictionary(table)}
-    with pq.ParquetWriter(tmp_path / "plain", table.schema, **options) as writer:
+    with pq.ParquetWriter(tmp_path / "plain", table.schema, **options_of(table)) as writer:
         for group in row_groups:
             writer.write_table(pa.concat_tables(blocks_of([group])), row_group_size=group.num_rows)
     written = write_parquet(tmp_path / "joined", row_groups, table.schema)
@@ -138,36 +138,6 @@ def test_what_cannot_be_written_is_told_as_the_system_tells_it() -> None:
     with pytest.raises(OSError, match="No space left") as raised:
         write_parquet(Path("/dev/full"), [group, group, group], group.schema)
     assert raised.value.errno == ENOSPC
-
-
-def dictionaries_of(group: pa.Table, path: Path) -> list[str]:
-    """The columns of the first row group that have a dictionary."""
-    write_parquet(path, [group], group.schema)
-    facts = pq.ParquetFile(path).metadata.row_group(0)
-    columns = [facts.column(index) for index in range(facts.num_columns)]
-    return [each.path_in_schema for each in columns if each.has_dictionary_page]
-
-
-@pytest.mark.parametrize("rows", [DICTIONARY_ROWS, 20_000])
-def test_texts_that_hardly_repeat_have_no_dictionary(tmp_path: Path, rows: int) -> None:
-    few, many = (min(rows, BLOCK_ROWS) // DISTINCT_SHARE + extra for extra in (0, 1))
-    group = pa.table(
-        {
-            "few": [f"Q{number % few}" for number in range(rows)],
-            "many": [f"Q{number % many}" for number in range(rows)],
-            "null": pa.array([None] * rows, pa.large_string()),
-            "number": range(rows),
-            "list": [[f"Q{number}"] for number in range(rows)],
-            "nothing": pa.nulls(rows),
-        }
-    )
-    assert dictionaries_of(group, tmp_path / "file") == ["few", "null", "number", "list.list.element", "nothing"]
-    assert pq.read_table(tmp_path / "file").equals(group)
-
-
-def test_short_row_groups_have_no_dictionaries(tmp_path: Path) -> None:
-    short = pa.table({"text": ["en"] * (DICTIONARY_ROWS - 1)})
-    assert dictionaries_of(short, tmp_path / "file") == []
 
 
 def test_row_groups_of_a_file_differ_in_their_dictionaries(tmp_path: Path) -> None:

@@ -12,15 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 from wikidata.config import Table
+from wikidata.dataset.encodings import BLOCK_ROWS, RULES
 from wikidata.dataset.survey import Partitions
-from wikidata.dataset.writing import (
-    BLOCK_ROWS,
-    DICTIONARY_ROWS,
-    DISTINCT_SHARE,
-    PACKED_ROW_GROUP_BYTES,
-    PACKED_ROW_GROUP_ROWS,
-    WRITER_OPTIONS,
-)
+from wikidata.dataset.writing import PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS
 from wikidata.names import key_of, one, packed_path, parse_data_file
 
 
@@ -106,8 +100,7 @@ def _bundles(
 def _format_of(schema: pa.Schema) -> str:
     """Everything that the bytes of a packed file depend on beside its sources: columns, writer, row groups."""
     row_groups = f"row groups of {PACKED_ROW_GROUP_BYTES} bytes, {PACKED_ROW_GROUP_ROWS} rows, blocks of {BLOCK_ROWS}"
-    dictionaries = f"dictionaries from {DICTIONARY_ROWS} rows, of 1/{DISTINCT_SHARE} distinct"
-    return f"{schema}\n{WRITER_OPTIONS}\n{row_groups}\n{dictionaries}\n{pa.cpp_build_info.version}"
+    return f"{schema}\n{RULES}\n{row_groups}\n{pa.cpp_build_info.version}"
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from wikidata.config import Table
 from wikidata.dataset.bundles import Bundle
-from wikidata.dataset.writing import BLOCK_ROWS, PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, blocks_of
+from wikidata.dataset.encodings import BLOCK_ROWS
+from wikidata.dataset.writing import PACKED_ROW_GROUP_BYTES, PACKED_ROW_GROUP_ROWS, blocks_of
 from wikidata.errors import ChangedError, ManifestError, first_line
 
 SMALL_KEY_BYTES = 8 << 20

@@ -11,29 +11,20 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, NamedTuple, Self
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wikidata.dataset.encodings import BLOCK_ROWS, options_of
 from wikidata.dataset.footers import MAGIC
 from wikidata.dataset.joining import JoinedTail, Part
 
-WRITER_OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
-"""3 is the default level of zstd itself; pyarrow's is 1."""
 PACKED_ROW_GROUP_BYTES = 128 << 20
 """Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
 PACKED_ROW_GROUP_ROWS = 1 << 20
-BLOCK_ROWS = 4096
-"""Pages end with the Arrow chunks of a column, so each that is written has as many rows."""
-DICTIONARY_ROWS = 1024
-"""The dictionaries of a row group of fewer rows take more than they save."""
-DISTINCT_SHARE = 4
-"""So does that of texts of which, in the first block, more than one in so many is distinct."""
 PROCESSORS = min(8, len(os.sched_getaffinity(0)))
 """Those that we may use, as Slurm and `taskset` say; each takes up to 400 MB of memory."""
 
@@ -150,33 +141,14 @@ def blocks_of(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def encode(group: pa.Table | None, schema: pa.Schema, write: _Write) -> Part:
     """Encode a row group, of which `write` gets the content, or what a file without any consists of."""
-    blocks, options = _Blocks(), WRITER_OPTIONS | {"use_dictionary": columns_with_dictionary(group)}
-    with pq.ParquetWriter(pa.PythonFile(blocks, "w"), schema, **options) as writer:
+    blocks = _Blocks()
+    with pq.ParquetWriter(pa.PythonFile(blocks, "w"), schema, **options_of(group)) as writer:
         if group is not None:
             blocks.write_to = write
             writer.write_table(pa.concat_tables(blocks_of([group])), row_group_size=group.num_rows)
         size_bytes, tail = blocks.tell() - len(MAGIC), list[bytes]()
         blocks.write_to = tail.append
     return Part(group.num_rows if group else 0, size_bytes, b"".join(tail))
-
-
-def columns_with_dictionary(group: pa.Table | None) -> list[str]:
-    """The columns of a row group that get a dictionary, by their paths in Parquet: all but texts that hardly repeat."""
-    if group is None or group.num_rows < DICTIONARY_ROWS:
-        return []
-    texts = [each.name for each in group.schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)]
-    block = pl.DataFrame(group.slice(0, BLOCK_ROWS).select(texts))  # of a column alone, polars makes a Series in 35 ms
-    unlike = {each.name for each in block.iter_columns() if each.n_unique() * DISTINCT_SHARE > len(each)}
-    return [path for path in _paths(group.schema) if path not in unlike]
-
-
-@lru_cache
-def _paths(schema: pa.Schema) -> list[str]:
-    """The columns that Parquet makes of those of Arrow."""
-    file = io.BytesIO()
-    pq.write_table(schema.empty_table(), file)
-    columns = pq.ParquetFile(file).schema
-    return [columns.column(index).path for index in range(len(columns))]
 
 
 class _Blocks(io.RawIOBase):
