@@ -88,7 +88,11 @@ def test_blocks_have_the_same_rows_in_tables_of_equal_size(sizes: list[int]) -> 
     assert pa.concat_tables([numbers.slice(0, 0), *blocks]).equals(numbers)
 
 
-def test_no_more_row_groups_are_read_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("largest_bytes", "expected"), [(1, 3), (writing.PACKED_ROW_GROUP_BYTES, 4)])
+def test_as_many_row_groups_are_read_as_are_encoded_and_one_more_if_they_are_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest_bytes: int, expected: int
+) -> None:
+    monkeypatch.setattr(writing, "PACKED_ROW_GROUP_BYTES", largest_bytes)
     group, may_encode, in_memory, most = rows_of_every_kind(1), Event(), deque[pa.Table](), 0
     encode = writing.encode
 
@@ -97,7 +101,7 @@ def test_no_more_row_groups_are_read_than_there_is_room_for(tmp_path: Path, monk
         for _ in range(9):
             in_memory.append(group)
             most = max(most, len(in_memory))
-            if most == 3:
+            if most == expected:
                 may_encode.set()
             yield group
 
@@ -110,7 +114,7 @@ def test_no_more_row_groups_are_read_than_there_is_room_for(tmp_path: Path, monk
     monkeypatch.setattr(writing, "encode", counted)
     with Encoders(3) as encoders:
         assert writing.write_parquet(tmp_path / "file", row_groups(), group.schema, encoders)[2] == 9 * COUNT
-    assert most == 3
+    assert most == expected
 
 
 def test_row_groups_follow_each_other_whichever_is_encoded_first(
@@ -133,10 +137,11 @@ def test_row_groups_follow_each_other_whichever_is_encoded_first(
     assert pq.read_table(tmp_path / "file").equals(pa.concat_tables(groups))
 
 
-def test_what_cannot_be_written_is_told_as_the_system_tells_it() -> None:
+@pytest.mark.parametrize("groups", [1, 5])
+def test_what_cannot_be_written_is_told_as_the_system_tells_it(groups: int) -> None:
     group = rows_of_every_kind(2)
     with pytest.raises(OSError, match="No space left") as raised:
-        write_parquet(Path("/dev/full"), [group, group, group], group.schema)
+        write_parquet(Path("/dev/full"), [group] * groups, group.schema)
     assert raised.value.errno == ENOSPC
 
 

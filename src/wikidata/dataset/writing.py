@@ -1,8 +1,7 @@
 """Writing Parquet: row groups are encoded several at a time, each by itself, and joined into one file.
 
 The bytes of a row group depend on its rows alone: not on the file, its place there, the Arrow chunks of its columns, or
-the number of processors. Memory holds a row group for each processor, and what is encoded of it; the next one of a file
-is written as it is encoded.
+the number of processors. Memory holds a row group for each processor, and what is encoded of it until it is written.
 """
 
 import hashlib
@@ -11,9 +10,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from threading import BoundedSemaphore
-from typing import Any, NamedTuple, Self
+from queue import SimpleQueue
+from threading import Condition
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,40 +30,48 @@ PROCESSORS = min(8, len(os.sched_getaffinity(0)))
 """Those that we may use, as Slurm and `taskset` say; each takes up to 400 MB of memory."""
 
 _Write = Callable[[bytes], object]
+_Content = SimpleQueue[bytes | None]
+"""The blocks of a row group, and None behind the last."""
 
 
-class _Content:
-    """The bytes of a row group: written as they come if all before them are in the file, kept until then if not."""
+@dataclass
+class _Begun:
+    """A row group that is being encoded, and written by a thread if another follows it."""
 
-    def __init__(self, write: _Write) -> None:
-        self.is_next = False
-        self._write = write
-        self._kept: deque[bytes] = deque()
-
-    def add(self, block: bytes) -> None:
-        self._kept.append(block)
-        if self.is_next:
-            self.flush()
-
-    def flush(self) -> None:
-        while self._kept:
-            self._write(self._kept.popleft())
-
-
-class _Begun(NamedTuple):
-    """A row group that is being encoded."""
-
-    content: _Content
     part: Future[Part]
+    content: _Content
+    written: Future[None] | None = None
+
+
+class _Room:
+    """Memory for row groups that are in use at once, in bytes."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._free_bytes = size_bytes
+        self._is_freed = Condition()
+
+    def take(self, size_bytes: int) -> None:
+        """Wait until there is as much."""
+        with self._is_freed:
+            self._is_freed.wait_for(lambda: self._free_bytes >= size_bytes)
+            self._free_bytes -= size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        with self._is_freed:
+            self._free_bytes += size_bytes
+            self._is_freed.notify_all()
 
 
 class Encoders:
-    """Encode row groups of all files that are written at the same time, `number` at once; then their memory is free."""
+    """Encode row groups of all files that are written at the same time, `number` at once; then their memory is free.
+
+    One more of a file is read meanwhile if they are small: together they take no more than `number` of the largest.
+    """
 
     def __init__(self, number: int = PROCESSORS) -> None:
-        self._number = number
+        self._most = number + 1
         self._pool = ThreadPoolExecutor(number, "encoder")
-        self._room = BoundedSemaphore(number)
+        self._room = _Room(number * PACKED_ROW_GROUP_BYTES)
 
     def __enter__(self) -> Self:
         return self
@@ -72,40 +81,45 @@ class Encoders:
         pa.default_memory_pool().release_unused()
 
     def parts(self, row_groups: Iterator[pa.Table], schema: pa.Schema, write: _Write) -> Iterator[Part]:
-        """Encode the row groups of a file, and `write` their content one after the other: each is then a part of it."""
+        """Encode the row groups of a file, and `write` their content one after the other: each is then a part of it.
+
+        While some are encoded, a thread writes what there is of the first of them, and another is read.
+        """
         begun: deque[_Begun] = deque()
 
         def end_first() -> Part:
             first = begun.popleft()
-            part = first.part.result()
-            first.content.flush()
-            if begun:
-                begun[0].content.is_next = True
-            return part
+            if first.written:
+                first.written.result()
+            else:
+                _write_all(first.content, write)
+            return first.part.result()
 
-        while each := self._begin(row_groups, schema, write):
-            each.content.is_next = not begun
-            begun.append(each)
-            if len(begun) == self._number:
+        with ThreadPoolExecutor(1, "writer") as writer:
+            while each := self._begin(row_groups, schema):
+                if begun:
+                    begun[-1].written = writer.submit(_write_all, begun[-1].content, write)
+                begun.append(each)
+                if len(begun) == self._most:
+                    yield end_first()
+            while begun:
                 yield end_first()
-        while begun:
-            yield end_first()
 
-    def _begin(self, row_groups: Iterator[pa.Table], schema: pa.Schema, write: _Write) -> _Begun | None:
-        """Read the next row group, if there is one, once there is room for it, and have it encoded."""
-        part = None
-        self._room.acquire()
+    def _begin(self, row_groups: Iterator[pa.Table], schema: pa.Schema) -> _Begun | None:
+        """Read the next row group, if there is one, once there is room for any, and have it encoded."""
+        self._room.take(PACKED_ROW_GROUP_BYTES)
+        taken_bytes = 0
         try:
             group = next(row_groups, None)
             if group is None:
                 return None
-            content = _Content(write)
-            part = self._pool.submit(encode, group, schema, content.add)
-            part.add_done_callback(lambda _: self._room.release())
-            return _Begun(content, part)
+            content, size_bytes = _Content(), min(group.nbytes, PACKED_ROW_GROUP_BYTES)
+            part = self._pool.submit(_encode, group, schema, content)
+            taken_bytes = size_bytes
+            part.add_done_callback(lambda _: self._room.give_back(size_bytes))
+            return _Begun(part, content)
         finally:
-            if part is None:
-                self._room.release()
+            self._room.give_back(PACKED_ROW_GROUP_BYTES - taken_bytes)
 
 
 def write_parquet(
@@ -137,6 +151,18 @@ def blocks_of(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             yield rows.slice(start, BLOCK_ROWS).combine_chunks()
         rest = [rows.slice(whole)] if whole < rows.num_rows else []
     yield from (table.combine_chunks() for table in rest)
+
+
+def _write_all(content: _Content, write: _Write) -> None:
+    for block in iter(content.get, None):
+        write(block)
+
+
+def _encode(group: pa.Table, schema: pa.Schema, content: _Content) -> Part:
+    try:
+        return encode(group, schema, content.put)
+    finally:
+        content.put(None)
 
 
 def encode(group: pa.Table | None, schema: pa.Schema, write: _Write) -> Part:
