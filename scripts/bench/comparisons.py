@@ -10,10 +10,12 @@ from scripts.bench.data import (
     Size,
     chunks_of_a_key,
     chunks_of_a_large_key,
+    chunks_of_words,
     chunks_to_fold,
     heavy_chunk,
     huge_chunk,
     large_key,
+    large_key_of_words,
     large_keys,
     pushed_states,
 )
@@ -135,6 +137,7 @@ def fold(scale: Scale) -> Comparison:
         f"{scale.large.parts} parts × {scale.large.keys} keys": chunks_to_fold,
         f"{scale.key_bytes >> 18:,} KiB of one key": chunks_of_a_key,
         f"{scale.key_bytes // CHUNKS_TO_FOLD >> 10:,} KiB of one key": chunks_of_a_large_key,
+        f"{scale.key_bytes // CHUNKS_TO_FOLD >> 12:,} KiB of one key, of words": chunks_of_words,
     }
     for what, data in cases.items():
         name, bare = f"fold {CHUNKS_TO_FOLD} chunks × {what}", f"polars, from scan to sink: {what}"
@@ -153,9 +156,15 @@ def fold_by_xet(scale: Scale) -> Comparison:
 def key(scale: Scale) -> Comparison:
     """Packing one large key, and the memory that it takes."""
     what, bare = f"pack one key of {scale.key_bytes >> 20:,} MiB", "polars, from scan to sink"
-    sides = {OURS: piece("pack", large_key), bare: piece("fold_barely", large_key)}
+    words, bare_words = f"pack one key of {scale.key_bytes >> 22:,} MiB of words", f"{bare}, of words"
+    sides = {
+        OURS: piece("pack", large_key),
+        bare: piece("fold_barely", large_key),
+        words: piece("pack", large_key_of_words),
+        bare_words: piece("fold_barely", large_key_of_words),
+    }
     limit = Row(f"{what}: memory", "a limit of 1 GiB", 1, "peak_bytes", limit=float(1 << 30))
-    return Comparison("key", sides, [Row(what, bare, 1), limit])
+    return Comparison("key", sides, [Row(what, bare, 1), limit, Row(words, bare_words, 1, side=words)])
 
 
 def heavy(scale: Scale) -> Comparison:

@@ -2,10 +2,11 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from string import ascii_lowercase
 from typing import NamedTuple
 
 import polars as pl
@@ -24,14 +25,21 @@ CHUNK = 3
 ROWS = 5
 CHUNKS_TO_FOLD = 16
 MOST_PARTS = 86
-RANDOM_BYTES_A_ROW = 180
+LETTERS_BYTES_A_ROW, WORDS_BYTES_A_ROW = 180, 18.7
+"""Those that rows of random letters, or of words, take in a partition file."""
 LARGE_KEYS = ("de", "en", "es", "fr")
+
+WORDS_A_ROW = 5
 
 OTHER_CHUNK, OTHER_PARTS = 100, 20
 """The first of the other chunks that a Hub has files of, and the parts of each, if they are not packed."""
 FILES_A_COMMIT = 10_000
 CONTENT = b"PAR1, in place of the files of another chunk, PAR1"
 """Of every file of another chunk: a push never reads them."""
+
+
+_RowsOf = Callable[[int, int], pl.DataFrame]
+"""Rows from a number on, and so many."""
 
 
 class Size(NamedTuple):
@@ -81,21 +89,25 @@ def chunks_to_fold(root: Path, scale: Scale) -> None:
 
 def chunks_of_a_key(root: Path, scale: Scale) -> None:
     """Write the same number of chunks with one key of `labels`, which are 1/256 of the large key each."""
-    _write_chunks_of_a_key(root, scale.key_bytes >> 8)
+    _write_chunks_of_a_key(root, _letters, -(-(scale.key_bytes >> 8) // LETTERS_BYTES_A_ROW))
 
 
 def chunks_of_a_large_key(root: Path, scale: Scale) -> None:
     """Write the same number of chunks with one key, which have the size of the large key together."""
-    _write_chunks_of_a_key(root, scale.key_bytes // CHUNKS_TO_FOLD)
+    _write_chunks_of_a_key(root, _letters, -(-scale.key_bytes // CHUNKS_TO_FOLD // LETTERS_BYTES_A_ROW))
 
 
-def _write_chunks_of_a_key(root: Path, size_bytes: int) -> None:
+def chunks_of_words(root: Path, scale: Scale) -> None:
+    """Write the same number of chunks with one key of words, which have a quarter of that size together."""
+    _write_chunks_of_a_key(root, _words, int(scale.key_bytes / 4 / CHUNKS_TO_FOLD / WORDS_BYTES_A_ROW))
+
+
+def _write_chunks_of_a_key(root: Path, rows_of: _RowsOf, rows: int) -> None:
     make_folders(root)
-    rows = -(-size_bytes // RANDOM_BYTES_A_ROW)
     for chunk in range(CHUNKS_TO_FOLD):
         file = Source(chunk, 0, 1)
         path = root / RESULTS / Table.LABELS / "language=en" / f"{file.stem}.parquet"
-        _random_labels(chunk * rows, rows).write_parquet(path, mkdir=True)
+        rows_of(chunk * rows, rows).write_parquet(path, mkdir=True)
         write_state(root, file, Step.PARTITION)
 
 
@@ -119,6 +131,12 @@ def large_key(root: Path, scale: Scale) -> None:
     _write_large(root, scale, [(Table.LABELS, "en")], scale.key_bytes)
 
 
+def large_key_of_words(root: Path, scale: Scale) -> None:
+    """Write the same with words, as compressible as those of real labels, and of a quarter of the size."""
+    rows = int(scale.key_bytes / 4 / scale.key_parts / WORDS_BYTES_A_ROW)
+    _write_rows(root, scale, [(Table.LABELS, "en")], _words, rows)
+
+
 def large_keys(root: Path, scale: Scale) -> None:
     """Write the same with several keys, which together have the size of the one."""
     _write_large(root, scale, [(Table.LABELS, key) for key in LARGE_KEYS], scale.key_bytes // len(LARGE_KEYS))
@@ -131,13 +149,16 @@ def heavy_chunk(root: Path, scale: Scale) -> None:
 
 
 def _write_large(root: Path, scale: Scale, keys: Sequence[tuple[Table, str]], size_bytes: int) -> None:
-    """Write keys of a size; the text is random letters, the same every time. There are no sidecars."""
+    _write_rows(root, scale, keys, _letters, -(-size_bytes // scale.key_parts // LETTERS_BYTES_A_ROW))
+
+
+def _write_rows(root: Path, scale: Scale, keys: Sequence[tuple[Table, str]], rows_of: _RowsOf, rows: int) -> None:
+    """Write keys of a number of rows in each part, the same every time. There are no sidecars."""
     make_folders(root)
-    rows = -(-size_bytes // scale.key_parts // RANDOM_BYTES_A_ROW)
     for part in range(scale.key_parts):
         file = Source(CHUNK, part, scale.key_parts)
         for number, (table, key) in enumerate(keys):
-            labels = _random_labels((part * len(keys) + number) * rows, rows)
+            labels = rows_of((part * len(keys) + number) * rows, rows)
             path = root / RESULTS / table / f"{table.partition_column}={key}" / f"{file.stem}.parquet"
             texts = labels.with_columns(pl.lit(key).alias(table.partition_column))
             texts.write_parquet(path, row_group_size=100_000, mkdir=True)
@@ -193,9 +214,22 @@ def manifests_of(paths: Iterable[str]) -> list[CommitOperationAdd]:
     ]
 
 
-def _random_labels(first: int, rows: int) -> pl.DataFrame:
+def _letters(first: int, rows: int) -> pl.DataFrame:
+    """Rows of `labels` whose texts are random letters."""
     random = Random(first)  # noqa: S311 - nothing here is a secret
     # base64 makes four letters of three bytes, and Parquet's compression three bytes of four letters.
-    texts = [b64encode(random.randbytes(RANDOM_BYTES_A_ROW)).decode() for _ in range(rows)]
+    texts = [b64encode(random.randbytes(LETTERS_BYTES_A_ROW)).decode() for _ in range(rows)]
     ids = pl.format("Q{}", pl.int_range(first + 1, first + rows + 1))
+    return pl.DataFrame({"label": texts}).select(id=ids, language=pl.lit("en"), label="label")
+
+
+def _words(first: int, rows: int) -> pl.DataFrame:
+    """Rows of `labels` whose texts are a few words each, some of them frequent, most rare; ids have gaps."""
+    random = Random(0)  # noqa: S311 - nothing here is a secret
+    known = [random.choices(ascii_lowercase, range(26, 0, -1), k=random.randrange(2, 11)) for _ in range(20_000)]
+    words = pl.Series(map("".join, known))
+    drawn = pl.int_range(first * WORDS_A_ROW, (first + rows) * WORDS_A_ROW, eager=True).hash(seed=1) / 2**64
+    texts = words.gather((drawn**3 * len(words)).cast(pl.UInt32)).reshape((rows, WORDS_A_ROW)).arr.join(" ")
+    number = pl.int_range(first, first + rows)
+    ids = pl.format("Q{}", number * 7 + number.hash(seed=2) % 7)
     return pl.DataFrame({"label": texts}).select(id=ids, language=pl.lit("en"), label="label")
