@@ -27,7 +27,7 @@ PACKED_ROW_GROUP_BYTES = 128 << 20
 """Uncompressed, in memory: the Hub advises 100 to 300 MB, and its viewer refuses above about 286 MiB."""
 PACKED_ROW_GROUP_ROWS = 1 << 20
 PROCESSORS = min(8, len(os.sched_getaffinity(0)))
-"""Those that we may use, as Slurm and `taskset` say; each takes up to 400 MB of memory."""
+"""Those that we may use, as Slurm and `taskset` say; each takes up to 500 MB of memory."""
 
 _Write = Callable[[bytes], object]
 _Content = SimpleQueue[bytes | None]
